@@ -128,6 +128,17 @@ def test_a_network_that_is_fed_as_many_channels_as_its_image_has(rows, tmp_path)
         assert [row["covariance"] for row in of_store] == [row["covariance"] for row in by_hand]
 
 
+def test_a_network_that_its_image_goes_into(rows, dip, tmp_path):
+    config = {"arch": "dip", "width": [8], "depth": 1, "input": "image"}
+    with Store.create(tmp_path / "a.zarr", picture(3), name="a.png") as made:
+        run = made.create_run(0, 0, config, saves=1, steps=1, size=(3, 8, 8))
+        run.append(0, np.zeros((3, 8, 8), np.float32), loss=1.0)
+        run.finish("complete", seconds=1.0)
+    found = rows("a.zarr", "--samples", "3", "--length", "2")
+    assert all(row["covariance"] > 0 for row in found)
+    assert b"--input image" in dip("gpkernel", "--input", "image", code=2).stderr
+
+
 def test_stores_that_have_no_network(dip, tmp_path):
     with Store.create(tmp_path / "empty.zarr", picture(), name="picture.png"):
         pass

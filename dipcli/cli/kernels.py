@@ -85,12 +85,17 @@ class Network(NamedTuple):
     settings: Settings
     size: tuple[int, int]  # height and width of what it makes
     channels: int = 1  # of it
+    target: Floats | None = None  # what a store's was fitted to
 
     def sample(self, samples: int, seed: int) -> Ensemble:
         from dipcli.gp import sampling
 
-        arch = sampling.more_outputs(self.settings, self.channels)
-        drawn = sampling.images(arch, self.size, samples=samples, channels=OUTPUTS, seed=seed)
+        arch, channels = sampling.more_outputs(self.settings, self.channels), OUTPUTS
+        if arch.input == "image":  # which has as many channels as it has
+            channels = self.channels
+        drawn = sampling.images(
+            arch, self.size, samples=samples, channels=channels, seed=seed, target=self.target
+        )
         return Ensemble(self.source, self.settings.depth, None, drawn)
 
 
@@ -124,7 +129,7 @@ def _recorded(source: streams.Input, given: Mapping[str, Any]) -> Network:
             raise BadStore(msg)
         settings = Settings.from_config({**runs[0].attrs["config"], **given})
         channels, height, width = runs[0].size
-    return Network(source.name, settings, (height, width), channels)
+        return Network(source.name, settings, (height, width), channels, store.target)
 
 
 # -- what is typed -----------------------------------------------------------------------------

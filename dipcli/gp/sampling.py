@@ -22,6 +22,7 @@ from dipcli.nets.architecture import Architecture
 CHANNELS = 128  # of the noise that goes into a network of signals
 OUTPUTS = 256  # signals that one such network makes: they differ by the last weights alone
 TAPS = 3
+UNBOUNDED = ("generator",)  # architectures that end without a sigmoid
 
 
 def signals(
@@ -79,22 +80,25 @@ def images(
     samples: int,
     channels: int = 1,
     seed: int = 0,
+    target: Floats | None = None,
 ) -> Iterator[Floats]:
     """What the networks of `dip fit` make before the first step, about its mean. (channel, y, x)
 
-    Sample k is frame 0 of a run with the seed `seed` + k, less 1/2: the weights before the last
-    sigmoid are as likely as their negatives, so 1/2 is what a pixel is on average.
+    Sample k is frame 0 of a run with the seed `seed` + k, less what a pixel is on average: 1/2, as
+    the weights before the last sigmoid are as likely as their negatives, or 0 without a sigmoid.
+    `target` is for the networks that an image goes into.
     """
+    mean = np.float32(0 if arch.arch in UNBOUNDED else 0.5)
     padded = arch.padded(size)
     for k in range(samples):
         net = seeded.build(arch, channels, padded, stream(seed + k, WEIGHTS))
-        z = inputs.make(arch, channels, padded, generator("cpu", seed + k, INPUT))
+        z = inputs.make(arch, channels, padded, generator("cpu", seed + k, INPUT), target)
         if arch.input_noise:
             draw = generator("cpu", seed + k, STEPS, 0)
             z = z + arch.input_noise * torch.randn(z.shape, generator=draw)
         with torch.no_grad():
             output = net(z)[0, :, : size[0], : size[1]]
-        yield output.numpy() - np.float32(0.5)
+        yield output.numpy() - mean
 
 
 def more_outputs(arch: Architecture, channels: int) -> Architecture:

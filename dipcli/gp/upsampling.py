@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dipcli.errors import UsageError
+from dipcli.nets.filters import gaussian
 
 Doubles = npt.NDArray[np.float64]
 NAMES = ("nearest", "bilinear", "gaussian")
@@ -40,9 +41,7 @@ class Upsampling:
         if not 0 < sigma < math.inf:
             msg = f"--upsample gaussian:SIGMA has a SIGMA above 0, not {value!r}"
             raise UsageError(msg)
-        # five taps half a pixel apart, normalised to sum 1 though every second one meets a zero
-        taps = np.exp(-((np.arange(-2, 3) / 2) ** 2) / (2 * sigma**2))
-        return cls(tuple((taps / taps.sum()).tolist()), -2)
+        return cls(tuple(gaussian(sigma)), -2)
 
     @property
     def last(self) -> int:
