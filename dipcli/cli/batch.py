@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dipcli.cli import console, naming, streams
+from dipcli.degrade import Degradation
 from dipcli.errors import DipError, UsageError
 from dipcli.fitting import hardware, plan, tasks
 from dipcli.fitting.settings import Asked, Settings
@@ -87,6 +88,8 @@ def collect(
             name = DEFAULT_PAGES if template == DEFAULT and len(pages) > 1 else template
             if many or len(pages) > 1:
                 naming.check_apart(name)
+            if asked.task == tasks.AUTO and (told := tasks.suggestion(pages[0])):
+                _suggest(source.name, *told)
             for image in pages:
                 values = _values(source.name, image, asked.settings())
                 yield _item(source.name, values, image, reading, asked, name, scratch)
@@ -107,9 +110,6 @@ def _item(
 ) -> Item:
     image = reading.masked(image, values)
     task = tasks.settle(asked.task, image, source)
-    if asked.task == tasks.AUTO and (told := tasks.suggestion(image)):
-        done, undoing = told
-        console.note(f"{source} says that it was made by {done}; --task {undoing} would undo it")
     clean = reading.reference(image, values, task)
     flash = isinstance(task, Flash) and streams.reference(task.path, image, "--task flash")
     height, width = task.size(image.size, clean.size if clean else None)
@@ -120,6 +120,10 @@ def _item(
     name = f"{source} page {image.page}" if image.page > 1 else source
     request = plan.Request(path, image, name, settings, clean, flash or None)
     return Item(source, values, request, final)
+
+
+def _suggest(source: str, done: Degradation, task: str) -> None:
+    console.note(f"{source} says that it was made by {done}; --task {task} would undo it")
 
 
 def place(template: str | None, values: Mapping[str, Any], scratch: Path) -> tuple[str, str]:

@@ -46,16 +46,17 @@ class Sense(Task):
     def settled(self, image: Image, name: str) -> Task:
         if self.sensing is not None:
             return self
-        later: list[str] = []
+        later = ""
         for degradation, seed, page, place in steps(image.history, image.page):
-            if isinstance(degradation, Fourier) and not later:
-                words = f"{degradation},seed={seed},page={page},place={place}"
-                return Sense(words.removeprefix(degradation.name))
             if degradation.name in RESIZING:
-                later.append(str(degradation))
-        if later:
-            msg = f"{name} says that {later[-1]} came last, and --task sense cannot look behind it"
-            raise DipError(msg)
+                later = str(degradation)
+            if not isinstance(degradation, Fourier):
+                continue
+            if later:
+                msg = f"{name} was sensed before {later}: of that, --task sense can undo nothing"
+                raise DipError(msg)
+            words = f"{degradation},seed={seed},page={page},place={place}"
+            return Sense(words.removeprefix(degradation.name))
         msg = (
             f"{name} does not say which Fourier coefficients it has: give --task "
             "sense:FRACTION,mode=M,seed=S as `dip corrupt` had them, or fit the TIFF that it wrote"
