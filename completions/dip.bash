@@ -273,7 +273,7 @@ _dip_place() {
                 'sr:<FACTOR>'
                 'dejpeg'
                 'deblur:<SIGMA>'
-                'sense:<FRACTION>'
+                'sense'
                 'enhance'
                 'flash:<PATH>'
             )
