@@ -82,7 +82,7 @@ _dip_knows() {
                 '--input-distribution = uniform normal'
                 '--input-sigma ='
                 '--input-noise ='
-                '--task = auto denoise inpaint'
+                '--task = @fit_task'
                 '--iterations ='
                 '--lr ='
                 '--average ='
@@ -263,6 +263,19 @@ _dip_place() {
                 'gaussian'
                 'lpf:<K>'
                 'kaiser:<TAPS,BETA>'
+            )
+            ;;
+        @fit_task)
+            place=(
+                'auto'
+                'denoise'
+                'inpaint'
+                'sr:<FACTOR>'
+                'dejpeg'
+                'deblur:<SIGMA>'
+                'sense'
+                'enhance'
+                'flash:<PATH>'
             )
             ;;
         @fit_stop)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dipcli.degrade.base import Operator
 from dipcli.errors import DipError
 from dipcli.images import Floats
 
@@ -13,7 +14,11 @@ from dipcli.images import Floats
 class Objective:
     """The mean squared difference over the known pixels."""
 
-    def __init__(self, target: Floats, device: torch.device) -> None:
+    def __init__(
+        self, target: Floats, device: torch.device, forward: Operator | None = None
+    ) -> None:
+        """`forward` is what an output goes through before it is compared."""
+        self._forward = forward
         known = ~np.isnan(target)  # (channel, y, x)
         if not known.any():
             msg = "every pixel of the target is unknown: there is nothing to fit"
@@ -26,6 +31,8 @@ class Objective:
 
     def image(self, output: Tensor) -> Tensor:
         """Of a whole output, (1, channel, y, x)."""
+        if self._forward is not None:
+            output = self._forward(output)
         if self._weight is None:
             return torch.nn.functional.mse_loss(output, self._target)
         return (self._weight * (output - self._target).square()).sum()
