@@ -152,7 +152,7 @@ def costs(item: Item, at_once: int) -> list[dict[str, Any]]:
     chosen = hardware.Hardware.choose(settings, cost.flops, at_once)
     pixels = request.image.pixels.size
     numbers = len(settings.saves()) * (2 if settings.save_dtype == "float16" else 4)
-    disk = settings.runs * (numbers * pixels + 12 * cost.parameters) + 4 * pixels
+    disk = settings.runs * (numbers * pixels + cost.state) + 4 * pixels
     rows: dict[str, Any] = {"image": request.name, "store": item.final}
     for f in fields(settings):
         value = getattr(settings, f.name)

@@ -232,6 +232,9 @@ class _Driver:
         if frame.iteration not in self.saves:
             self._save(frame, disk)
         mean, estimate = frame.average(), self.watch.estimate
+        samples = frame.samples()
+        if samples is not None:
+            estimate = samples.mean()
         if estimate is None:  # no rule was to choose, or it has found nothing to choose
             estimate = frame.output() if mean is None else mean
         if self.job.settings.task == "inpaint":
@@ -239,6 +242,11 @@ class _Driver:
         disk.do(self.writer.write_image, "estimate", estimate)
         if mean is not None:
             disk.do(self.writer.write_image, "average", mean)
+        if samples is not None and samples.taken > 1:
+            std = samples.std()
+            if self.job.settings.task == "inpaint":
+                std = np.where(np.isnan(self.target), std, 0)
+            disk.do(self.writer.write_image, "std", std)
         chosen = self.watch.chosen
         stop = {
             "rule": self.watch.active or "none",
