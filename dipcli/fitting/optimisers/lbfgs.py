@@ -43,11 +43,11 @@ class Lbfgs(Optimiser):
         direction = -inverse_hessian(self.pairs, gradient)
         # without a memory nothing says how long a step is
         length = 1.0 if self.pairs else min(1.0, 1 / float(gradient.abs().sum()))
-        slope, start, before = float(gradient @ direction), self._weights(), float(loss)
+        slope, start, before = float(gradient @ direction), self._weights(), float(loss.detach())
         for _ in range(HALVINGS):
             self._move(start + length * direction)
             after = again()
-            if float(after) <= before + SUFFICIENT * length * slope:
+            if float(after.detach()) <= before + SUFFICIENT * length * slope:
                 self._remember(length * direction, self._gradient(after) - gradient)
                 return
             length /= 2
