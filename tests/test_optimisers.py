@@ -73,6 +73,12 @@ def test_a_step_is_that_of_torch(ours, theirs):
         torch.testing.assert_close(part, other)
 
 
+def test_a_rate_of_adam_is_none_of_sgd():
+    assert resolve({"optimizer": "sgd"}).lr == 1
+    assert resolve({"optimizer": "sgd", "lr": 0.3}).lr == 0.3
+    assert resolve({"optimizer": "lbfgs"}).lr == resolve({}).lr == 0.01
+
+
 # -- lbfgs -----------------------------------------------------------------------------------------
 
 
@@ -184,7 +190,9 @@ def test_sgld_is_adam_with_decay_and_noise_on_convolutions():
     ours, theirs = made(), made()
     step = Sgld(ours, lr)
     step.decay = 0.3  # so that it shows
-    step.step(sum(p.square().sum() for p in ours), no_draw, lambda: torch.Generator().manual_seed(1))
+    step.step(
+        sum(p.square().sum() for p in ours), no_draw, lambda: torch.Generator().manual_seed(1)
+    )
     adam = torch.optim.Adam(theirs, lr=lr, weight_decay=0.3)
     sum(p.square().sum() for p in theirs).backward()
     adam.step()

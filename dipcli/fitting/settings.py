@@ -23,6 +23,7 @@ SaveDtype = Literal["float16", "float32"]
 SAVING = "Saving"
 MACHINE = "Machine"
 SECONDS = {"s": 1, "m": 60, "h": 3600}
+SGD_LR = 1.0
 PRESET_OF = {
     "dip": "ulyanov",
     "linear": "chakrabarty",
@@ -194,6 +195,8 @@ def resolve(given: Mapping[str, Any], preset: str | None = None) -> Settings:
     own = PRESET_OF[ARCHITECTURES.find(arch or "dip").name]
     make = PRESETS.find(preset or own).load()
     values = make(arch) if arch else make()
+    if given.get("optimizer") == "sgd":
+        values["lr"] = SGD_LR  # those of the presets are Adam's
     return Settings(**{**values, **given})
 
 
