@@ -421,3 +421,16 @@ def test_outliers_are_for_l1():
         *_, last = fit_of(noisy, loss=loss, **given).frames()
         error[loss] = np.mean((last.average() - clean) ** 2)
     assert error["l1"] < 0.7 * error["mse"] < 0.7 * np.mean((noisy - clean) ** 2)
+
+
+def test_what_is_compared_goes_through_the_forward_map():
+    """But the total variation is that of the output itself."""
+    q, y = image((1, 8, 8)), image((1, 4, 4), 1)
+    halved = torch.nn.AvgPool2d(2)
+    objective = Objective(y, CPU, "tv:0.1", halved)
+    blocks = q.reshape(1, 4, 2, 4, 2).mean((2, 4))
+    expected = np.mean((blocks - y) ** 2)
+    output = torch.from_numpy(q)[None]
+    assert float(objective.error(output)) == pytest.approx(expected, rel=1e-5)
+    whole = float(objective.image(output, still))
+    assert whole == pytest.approx(expected + 0.1 * variation(q), rel=1e-5)

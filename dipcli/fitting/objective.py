@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,7 +19,15 @@ from dipcli.registry import LOSSES
 class Objective:
     """A loss over the known pixels."""
 
-    def __init__(self, target: Floats, device: torch.device, loss: str = "mse") -> None:
+    def __init__(
+        self,
+        target: Floats,
+        device: torch.device,
+        loss: str = "mse",
+        forward: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        """`forward` is what an output goes through before it is compared."""
+        self._forward = forward
         known = ~np.isnan(target)  # (channel, y, x)
         if not known.any():
             msg = "every pixel of the target is unknown: there is nothing to fit"
@@ -34,13 +44,16 @@ class Objective:
 
     def image(self, output: Tensor, nudge: Nudge) -> Tensor:
         """Of a whole output, (1, channel, y, x)."""
-        loss = self._loss(output, self._target)
+        loss = self._loss(self._seen(output), self._target)
         more = self._loss.more(output, self._target, nudge)
         return loss if more is None else loss + more
 
     def error(self, output: Tensor) -> Tensor:
         """The mean squared difference, whatever the loss is."""
-        return Mse()(output, self._target)
+        return Mse()(self._seen(output), self._target)
+
+    def _seen(self, output: Tensor) -> Tensor:
+        return output if self._forward is None else self._forward(output)
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """So many known pixels, with replacement: places in (y, x) laid out flat."""
