@@ -49,6 +49,7 @@ _dip_knows() {
             options=(
                 '-o --output = <PATH>'
                 '--image = <PATH>'
+                '--std = <PATH>'
                 '--clean = @image'
                 '--mask = @image'
                 '--mask-invert'
@@ -85,6 +86,10 @@ _dip_knows() {
                 '--task = @fit_task'
                 '--iterations ='
                 '--lr ='
+                '--optimizer = adam sgd lbfgs sgld'
+                '--loss = @fit_loss'
+                '--burn-in ='
+                '--sample-every ='
                 '--average ='
                 '--batch ='
                 '--stop = @fit_stop'
@@ -276,6 +281,18 @@ _dip_place() {
                 'sense'
                 'enhance'
                 'flash:<PATH>'
+            )
+            ;;
+        @fit_loss)
+            place=(
+                'mse'
+                'l1'
+                'huber'
+                'poisson'
+                'tv:<W>'
+                'spectral:<KIND>'
+                'dc:<SIGMA>'
+                'sure:<SIGMA>'
             )
             ;;
         @fit_stop)

@@ -112,7 +112,7 @@ class Watch:
         seen = Seen(
             frame.iteration,
             output,
-            float(frame.loss),
+            frame.error(),
             numbers if self._places is None else numbers[self._places],
             float(np.mean(np.square(off))) if len(off) else np.nan,
         )
