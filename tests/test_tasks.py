@@ -390,6 +390,9 @@ def test_a_rule_looks_at_the_target_through_the_model(clean):
         def output(self):
             return output
 
+        def error(self):
+            return 0.5
+
     watch.rules = {"self-validation": Deaf()}
     watch.see(Frame())
     expected = np.mean(np.square(blocks(output, 3) - small)[held])
