@@ -83,7 +83,7 @@ _dip_knows() {
                 '--input-distribution = uniform normal'
                 '--input-sigma ='
                 '--input-noise ='
-                '--task = auto denoise inpaint'
+                '--task = @fit_task'
                 '--iterations ='
                 '--lr ='
                 '--optimizer = adam sgd lbfgs sgld'
@@ -268,6 +268,19 @@ _dip_place() {
                 'gaussian'
                 'lpf:<K>'
                 'kaiser:<TAPS,BETA>'
+            )
+            ;;
+        @fit_task)
+            place=(
+                'auto'
+                'denoise'
+                'inpaint'
+                'sr:<FACTOR>'
+                'dejpeg'
+                'deblur:<SIGMA>'
+                'sense:<FRACTION>'
+                'enhance'
+                'flash:<PATH>'
             )
             ;;
         @fit_loss)

@@ -272,6 +272,17 @@ set -g __dip_place_fit_upsample \
     'lpf:<K>' \
     'kaiser:<TAPS,BETA>'
 
+set -g __dip_place_fit_task \
+    'auto' \
+    'denoise' \
+    'inpaint' \
+    'sr:<FACTOR>' \
+    'dejpeg' \
+    'deblur:<SIGMA>' \
+    'sense:<FRACTION>' \
+    'enhance' \
+    'flash:<PATH>'
+
 set -g __dip_place_fit_loss \
     'mse' \
     'l1' \
@@ -466,7 +477,7 @@ complete -c dip -n '__dip_in fit --input-channels' -l input-channels -d 'Channel
 complete -c dip -n '__dip_in fit --input-distribution' -l input-distribution -d 'Of the input noise: U(0, 0.1) or N(0, 1).' -r -f -a 'uniform normal'
 complete -c dip -n '__dip_in fit --input-sigma' -l input-sigma -d 'Sigma in pixels of a blur of the input noise.' -r -f
 complete -c dip -n '__dip_in fit --input-noise' -l input-noise -d 'Sigma of the noise that is added to the input at each step.' -r -f
-complete -c dip -n '__dip_in fit --task' -l task -d 'What to restore.' -r -f -a 'auto denoise inpaint'
+complete -c dip -n '__dip_in fit --task' -l task -d 'What to restore; auto: inpaint if pixels are unknown, else denoise.' -r -f -a '(__dip_fill $__dip_place_fit_task)'
 complete -c dip -n '__dip_in fit --iterations' -l iterations -d 'Optimiser steps.' -r -f
 complete -c dip -n '__dip_in fit --lr' -l lr -d 'Learning rate.' -r -f
 complete -c dip -n '__dip_in fit --optimizer' -l optimizer -d 'How the loss is descended.' -r -f -a 'adam sgd lbfgs sgld'

@@ -24,6 +24,7 @@ class Entry:
     # of a measure, what it compares with: "target" (or what is named), "clean"; of a loss, what
     # it cannot do without: "image", all of it, where others do with some pixels
     needs: str = ""
+    undoes: str = ""  # of a task, the degradation that it is for
 
     def load(self) -> Any:
         module, _, thing = self.target.partition(":")
@@ -244,6 +245,62 @@ MEASURES = Registry(
         "structural similarity to the clean image",
         "dipcli.measure.quality:of_ssim",
         needs="clean",
+    ),
+)
+
+TASKS = Registry(
+    "task",
+    Entry(
+        "denoise",
+        "denoise",
+        "fit the image as it is, and end before its noise is fitted",
+        "dipcli.fitting.tasks.denoise:Denoise",
+    ),
+    Entry(
+        "inpaint",
+        "inpaint",
+        "fill in unknown pixels, and leave the others as they are",
+        "dipcli.fitting.tasks.inpaint:Inpaint",
+    ),
+    Entry(
+        "sr",
+        "sr:FACTOR,kernel=area|lanczos|bicubic|nearest",
+        "make the image FACTOR times larger",
+        "dipcli.fitting.tasks.sr:SuperResolve",
+        undoes="downsample",
+    ),
+    Entry(
+        "dejpeg",
+        "dejpeg",
+        "take the artefacts of JPEG away",
+        "dipcli.fitting.tasks.dejpeg:Dejpeg",
+        undoes="jpeg",
+    ),
+    Entry(
+        "deblur",
+        "deblur:SIGMA,kernel=gaussian|box|motion,angle=0",
+        "undo a known blur; SIGMA is a length in pixels for box and motion",
+        "dipcli.fitting.tasks.deblur:Deblur",
+        undoes="blur",
+    ),
+    Entry(
+        "sense",
+        "sense:FRACTION,mode=random|radial,seed=0,page=1,place=0 or sense",
+        "restore what `corrupt fourier` left; the image says how it was made",
+        "dipcli.fitting.tasks.sense:Sense",
+        undoes="fourier",
+    ),
+    Entry(
+        "enhance",
+        "enhance",
+        "add the detail that a short fit has not learned once more",
+        "dipcli.fitting.tasks.enhance:Enhance",
+    ),
+    Entry(
+        "flash",
+        "flash:IMAGE",
+        "fit the image from IMAGE, which shows the same with flash",
+        "dipcli.fitting.tasks.flash:Flash",
     ),
 )
 

@@ -15,7 +15,7 @@ from dipcli.store import image_part, open_store, runs_part, split_name
 S = TypeVar("S", bound=Source)
 Sides = tuple[Side, Side]
 WORDS = ("auto", "runs", "target", "clean", "previous")
-PREVIOUS = "previous"
+PREVIOUS, TARGET = "previous", "target"
 
 
 def pairs(sources: Sequence[Source], against: str, at: Sequence[int]) -> Iterator[Pair | DipError]:
@@ -73,7 +73,7 @@ def _auto(runs: Sequence[Fitted]) -> Iterator[Sides]:
         if len(group) > 1:
             yield from _between(group)
             continue
-        yield from _own(group[0], "target")
+        yield from _own(group[0], TARGET)
         if group[0].store.clean is not None:
             yield from _own(group[0], "clean")
         if len(group[0].run.iterations) > 1:
@@ -93,7 +93,8 @@ def _own(run: Fitted, part: str) -> Iterator[Sides]:
     if part == PREVIOUS:
         yield _moving(run), Moving(PREVIOUS, run.run, before=True)
     else:
-        yield _moving(run), Still(f"{run.source}/{part}", image_part(run.store, part).pixels)
+        still = Still(f"{run.source}/{part}", image_part(run.store, part).pixels)
+        yield (_fitted(run) if part == TARGET else _moving(run)), still
 
 
 def _with(source: Source, name: str, other: Moving | None) -> Iterator[Sides]:
@@ -102,10 +103,12 @@ def _with(source: Source, name: str, other: Moving | None) -> Iterator[Sides]:
         image = source.image
         one: Side = Still(source.label, image.pixels)
     else:
-        image = image_part(source.store, "target")
-        one = _moving(source)
+        image = image_part(source.store, TARGET)
+        one = _fitted(source) if (split_name(name) or ("", ""))[1] == TARGET else _moving(source)
     if other is None:
-        yield one, Still(name, streams.reference(name, image, "--against").pixels)
+        # sizes are compared when the pair is: that of a run need not be its target's
+        still = streams.reference(name, image, "--against", any_size=isinstance(source, Fitted))
+        yield one, Still(name, still.pixels)
     elif other.label != one.label:
         yield one, other
 
@@ -133,3 +136,8 @@ def _of_pictures(pictures: Sequence[Picture]) -> Iterator[Sides]:
 
 def _moving(run: Fitted) -> Moving:
     return Moving(run.label, run.run)
+
+
+def _fitted(run: Fitted) -> Moving:
+    """A run as it is compared with a target: through the model of its fit."""
+    return Moving(run.label, run.run, seen=run.seen)

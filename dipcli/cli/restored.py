@@ -42,6 +42,10 @@ class Output:
         }
         if self.std:
             record["std"] = True
+        if request.flash is not None:
+            record["flash_sha256"] = pixels_digest(request.flash.pixels)
+        if request.size != request.image.size:
+            record["size"] = list(request.size)
         before = request.image.history
         return {**record, "input": dict(before)} if before else record
 

@@ -20,11 +20,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from dipcli.fitting import tasks
 from dipcli.fitting.hardware import Hardware
 from dipcli.fitting.objective import Objective
 from dipcli.fitting.optimisers.base import Optimiser
 from dipcli.fitting.samples import Samples, is_due
 from dipcli.fitting.settings import Settings
+from dipcli.fitting.tasks.base import Size
 from dipcli.images import Floats
 from dipcli.nets import inputs, seeded
 from dipcli.registry import OPTIMISERS
@@ -69,23 +71,35 @@ class Fit:
     """
 
     def __init__(
-        self, target: Floats, settings: Settings, seed: int, hardware: Hardware | None = None
+        self,
+        target: Floats,
+        settings: Settings,
+        seed: int,
+        hardware: Hardware | None = None,
+        *,
+        size: Size | None = None,
+        flash: Floats | None = None,
     ) -> None:
+        """`size` is that of the output, where the task leaves it open; `flash` a second image."""
         self.settings = settings
         self.hardware = hardware or Hardware.choose(settings)
         self.iteration = 0
         device = torch.device(self.hardware.device)
+        task = tasks.parse(settings.task)
         channels, height, width = target.shape
-        size = settings.padded((height, width))
-        self._size = size
+        height, width = size = size or task.size((height, width))
+        self._model = task.model
+        forward = self._model.forward(size) if self._model else None
+        picture = task.picture(target, size, flash) if settings.input == "image" else None
+        self._size = size = settings.padded(size)
         self._crop = (..., slice(height), slice(width))
         self._known = torch.from_numpy(~np.isnan(target))[None].to(device)
         self._seed = seed
         self._device = device
-        self._objective = Objective(target, device, settings.loss)
+        self._objective = Objective(target, device, settings.loss, forward)
         net = seeded.build(settings, channels, size, stream(seed, WEIGHTS))
         self.net = net.to(device)
-        z = inputs.make(settings, channels, size, generator("cpu", seed, INPUT), target)
+        z = inputs.make(settings, channels, size, generator("cpu", seed, INPUT), picture)
         self._z = z.to(device, memory_format=torch.channels_last)
         optimiser = OPTIMISERS.find(settings.optimizer).load()
         self._optimiser: Optimiser = optimiser(self.net.parameters(), settings.lr)
@@ -109,7 +123,8 @@ class Fit:
     def _forward(self) -> Tensor:
         """The loss of the present network, with this step's random numbers."""
         draw = generator(self._device, self._seed, STEPS, self.iteration)
-        if self.settings.arch == "relunet":  # descends a few pixels; its image costs a pass more
+        if self.settings.arch == "relunet" and self._model is None:
+            # descends a few pixels; its image costs a pass more
             self._output = None
             places = self._objective.draw(self.settings.batch, draw)
             with self._autocast():

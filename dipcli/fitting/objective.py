@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor
 
+from dipcli.degrade.base import Operator
 from dipcli.errors import DipError
 from dipcli.fitting.losses.base import Loss, Nudge, Target
 from dipcli.fitting.losses.mse import Mse
@@ -24,7 +23,7 @@ class Objective:
         target: Floats,
         device: torch.device,
         loss: str = "mse",
-        forward: Callable[[Tensor], Tensor] | None = None,
+        forward: Operator | None = None,
     ) -> None:
         """`forward` is what an output goes through before it is compared."""
         self._forward = forward

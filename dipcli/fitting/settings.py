@@ -10,14 +10,14 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from dipcli.errors import UsageError
-from dipcli.fitting import combinations
+from dipcli.fitting import combinations, tasks
 from dipcli.fitting.losses.words import parse as parse_loss
 from dipcli.fitting.stopping.watch import parse as parse_stop
 from dipcli.nets.architecture import PER_LEVEL, Architecture, option
-from dipcli.registry import ARCHITECTURES, LOSSES, MEASURES, OPTIMISERS, PRESETS, RULES
+from dipcli.registry import ARCHITECTURES, LOSSES, MEASURES, OPTIMISERS, PRESETS, RULES, TASKS
 
 SaveDtype = Literal["float16", "float32"]
 SAVING = "Saving"
@@ -39,7 +39,11 @@ PRESET_OF = {
 class Settings(Architecture):
     """What is fitted with what, for how long, and what is kept of it."""
 
-    task: str = option("auto", "What to restore.", choices=("auto", "denoise", "inpaint"))
+    task: str = option(
+        "auto",
+        "What to restore; auto: inpaint if pixels are unknown, else denoise.",
+        metavar="|".join(["auto", *(re.split("[,]| or ", e.usage)[0] for e in TASKS.values())]),
+    )
     iterations: int = option(3000, "Optimiser steps.", low=0, high=10**9)
     lr: float = option(0.01, "Learning rate.", low=0, high=1e6)
     optimizer: str = option("adam", "How the loss is descended.", choices=tuple(OPTIMISERS))
@@ -115,6 +119,7 @@ class Settings(Architecture):
         super().__post_init__()
         parse_stop(self.stop)
         parse_loss(self.loss)
+        tasks.parse(self.task)
         combinations.check(self)
         self.seconds, self.saves(), self.records()  # they complain of what they cannot read
 
@@ -189,15 +194,43 @@ def resolve(given: Mapping[str, Any], preset: str | None = None) -> Settings:
     """Settings from a preset and the options that were given besides, which win.
 
     Without a preset they are those of the architecture's paper; without an architecture it is that
-    of the preset's.
+    of the preset's. What a task needs wins over the preset.
     """
-    arch = given.get("arch")
+    arch, task = given.get("arch"), tasks.parse(given.get("task", tasks.AUTO))
     own = PRESET_OF[ARCHITECTURES.find(arch or "dip").name]
     make = PRESETS.find(preset or own).load()
-    values = make(arch) if arch else make()
+    values = {**(make(task, arch) if arch else make(task)), **task.values}
     if given.get("optimizer") == "sgd":
         values["lr"] = SGD_LR  # those of the presets are Adam's
+    depth = given.get("depth", values.get("depth"))
+    for name in PER_LEVEL:  # a preset's levels are cut, or its deepest repeated, to that depth
+        if depth and len(levels := values.get(name, ())) > 1:
+            values[name] = (*levels, *levels[-1:] * depth)[:depth]
     return Settings(**{**values, **given})
+
+
+class Asked(NamedTuple):
+    """What the user asked for; presets follow when an image has settled the task."""
+
+    given: Mapping[str, Any]
+    preset: str | None = None
+    like: Mapping[str, Any] | None = None  # what a store records, in place of a preset
+
+    @property
+    def task(self) -> str:
+        return str(self.given.get("task") or (self.like or {}).get("task", tasks.AUTO))
+
+    @property
+    def deep(self) -> bool:
+        """Whether the depth was asked for: then an image that is too small for it is an error."""
+        return "depth" in self.given or "stride" in self.given
+
+    def settings(self, task: str | None = None) -> Settings:
+        """With a task that is settled, or as it was given."""
+        given = {**self.given, "task": task or self.task}
+        if self.like is not None:
+            return Settings.from_config({**self.like, **given})
+        return resolve(given, self.preset)
 
 
 def shallower(settings: Settings, size: tuple[int, int], *, asked: bool) -> Settings:
