@@ -278,7 +278,7 @@ _dip_place() {
                 'sr:<FACTOR>'
                 'dejpeg'
                 'deblur:<SIGMA>'
-                'sense:<FRACTION>'
+                'sense'
                 'enhance'
                 'flash:<PATH>'
             )

@@ -279,7 +279,7 @@ set -g __dip_place_fit_task \
     'sr:<FACTOR>' \
     'dejpeg' \
     'deblur:<SIGMA>' \
-    'sense:<FRACTION>' \
+    'sense' \
     'enhance' \
     'flash:<PATH>'
 

@@ -285,7 +285,7 @@ TASKS = Registry(
     ),
     Entry(
         "sense",
-        "sense:FRACTION,mode=random|radial,seed=0,page=1,place=0 or sense",
+        "sense[:FRACTION,mode=random|radial,seed=0,page=1,place=0]",
         "restore what `corrupt fourier` left; the image says how it was made",
         "dipcli.fitting.tasks.sense:Sense",
         undoes="fourier",

@@ -42,7 +42,7 @@ class Settings(Architecture):
     task: str = option(
         "auto",
         "What to restore; auto: inpaint if pixels are unknown, else denoise.",
-        metavar="|".join(["auto", *(re.split("[,]| or ", e.usage)[0] for e in TASKS.values())]),
+        metavar="|".join(["auto", *(re.sub(r",[^]]*", "", e.usage) for e in TASKS.values())]),
     )
     iterations: int = option(3000, "Optimiser steps.", low=0, high=10**9)
     lr: float = option(0.01, "Learning rate.", low=0, high=1e6)
