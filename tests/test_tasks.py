@@ -385,10 +385,13 @@ def test_a_rule_looks_at_the_target_through_the_model(clean):
             heard.append(seen)
 
     class Frame:
-        iteration, loss = 0, 0.5
+        iteration = 0
 
         def output(self):
             return output
+
+        def error(self):
+            return 0.5
 
     watch.rules = {"self-validation": Deaf()}
     watch.see(Frame())
