@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from dipcli.errors import UsageError
-from dipcli.fitting import plan
+from dipcli.fitting import plan, tasks
 from dipcli.fitting.optimisers import lbfgs
 from dipcli.fitting.optimisers.adam import Adam
 from dipcli.fitting.optimisers.sgd import Sgd
 from dipcli.fitting.optimisers.sgld import Sgld
 from dipcli.fitting.samples import Samples
-from dipcli.fitting.settings import Settings, resolve
-from dipcli.images import Image, read
+from dipcli.fitting.settings import Asked, Settings, resolve
+from dipcli.images import read
 from dipcli.registry import OPTIMISERS
 from dipcli.store import open_store
 
@@ -254,7 +254,8 @@ def test_a_spread_of_nothing_is_nothing():
 def test_when_samples_are_taken(given, burn_in, every):
     settings = Settings(optimizer="sgld", **given)
     assert settings.sampling() == {"burn_in": burn_in, "sample_every": every}
-    settled = plan.settle(settings, Image(image()), deep=False)
+    asked = Asked({"optimizer": "sgld", **given})
+    settled = plan.settle(asked, tasks.parse("denoise"), (16, 16))
     assert (settled.burn_in, settled.sample_every) == (burn_in, every)
     assert settled.samples >= 1
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from dipcli.errors import UsageError
+from dipcli.fitting import tasks
 from dipcli.fitting.losses.words import parse
 from dipcli.registry import LOSSES
 
@@ -29,7 +30,12 @@ class Clash(NamedTuple):
 
 CLASHES = (
     Clash(
-        lambda s: s.arch == "relunet" and LOSSES[_loss(s)].needs == "image",
+        # what is compared through a model is a whole image, also relunet's
+        lambda s: (
+            s.arch == "relunet"
+            and tasks.parse(s.task).model is None
+            and LOSSES[_loss(s)].needs == "image"
+        ),
         "--loss {loss} looks at whole images, and a step of --arch relunet sees {batch} pixels: "
         f"{OF_PIXELS} go with it",
     ),
@@ -43,7 +49,7 @@ CLASHES = (
         "add --input image",
     ),
     Clash(
-        lambda s: _loss(s) == "sure" and _task(s) not in ("auto", "denoise", "inpaint"),
+        lambda s: _loss(s) == "sure" and tasks.parse(s.task).name not in ("denoise", "inpaint"),
         "--loss {loss} estimates the error of a denoised image; --task {task} is not denoising",
     ),
     Clash(
@@ -94,7 +100,3 @@ def is_exact(settings: Settings) -> bool:
 
 def _loss(settings: Settings) -> str:
     return parse(settings.loss).name
-
-
-def _task(settings: Settings) -> str:
-    return settings.task.partition(":")[0]
