@@ -46,7 +46,7 @@ def rules(target: Floats, rounds: int) -> dict[str, float]:
         before = time.perf_counter()
         output = step()
         seconds = time.perf_counter() - before
-        seen = Seen(iteration, output, 1.0, output.ravel(), 1.0)
+        seen = Seen(iteration, output, 1.0, output.ravel(), target - output, 1.0)
         for name, rule in made.items():
             shares[name].append(taken(lambda rule=rule, seen=seen: rule.see(seen)) / seconds)  # type: ignore[misc]
     return {name: median(values) for name, values in shares.items()}

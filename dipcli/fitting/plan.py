@@ -97,7 +97,8 @@ def settle(asked: Asked, task: Task, size: tuple[int, int]) -> Settings:
     task.check(settings)
     settings = shallower(settings, size, asked=asked.deep)
     every = settings.save_every or (0 if settings.save_at else settings.auto_every)
-    return replace(settings, save_every=every, **settings.sampling())
+    stop = task.stop if settings.stop == "auto" else settings.stop
+    return replace(settings, save_every=every, stop=stop, **settings.sampling())
 
 
 def plan(request: Request, asked: Settings, *, force: bool) -> Plan:

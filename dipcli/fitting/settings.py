@@ -24,6 +24,7 @@ SAVING = "Saving"
 MACHINE = "Machine"
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 SGD_LR = 1.0
+DEFAULT_PRESET = "fast"
 PRESET_OF = {
     "dip": "ulyanov",
     "linear": "chakrabarty",
@@ -64,7 +65,7 @@ class Settings(Architecture):
     )
     batch: int = option(2048, "Pixels a step of relunet.", low=1, high=10**9)
     stop: str = option(
-        "none",
+        "auto",
         "Rule that ends the fit and chooses the estimate.",
         metavar="auto|none|" + "|".join(e.usage for e in RULES.values()),
     )
@@ -194,14 +195,16 @@ def resolve(given: Mapping[str, Any], preset: str | None = None) -> Settings:
     """Settings from a preset and the options that were given besides, which win.
 
     Without a preset they are those of the architecture's paper; without an architecture it is that
-    of the preset's. What a task needs wins over the preset.
+    of the preset's; without both they are fast. What a task needs wins over the preset.
     """
     arch, task = given.get("arch"), tasks.parse(given.get("task", tasks.AUTO))
-    own = PRESET_OF[ARCHITECTURES.find(arch or "dip").name]
+    own = PRESET_OF[ARCHITECTURES.find(arch).name] if arch else DEFAULT_PRESET
     make = PRESETS.find(preset or own).load()
     values = {**(make(task, arch) if arch else make(task)), **task.values}
     if given.get("optimizer") == "sgd":
         values["lr"] = SGD_LR  # those of the presets are Adam's
+    if given.get("optimizer") == "sgld":
+        values["stop"] = "none"  # its samples are the estimate
     depth = given.get("depth", values.get("depth"))
     for name in PER_LEVEL:  # a preset's levels are cut, or its deepest repeated, to that depth
         if depth and len(levels := values.get(name, ())) > 1:

@@ -22,6 +22,7 @@ class Seen:
     output: Floats  # (channel, y, x)
     error: float  # mean squared, where the target is known
     sample: npt.NDArray[np.float32]  # (n), the same numbers of the output each time
+    residual: Floats  # the target less the running mean, (channel, y, x); NaN where it is unknown
     held_out: float  # the mean squared error at pixels that the fit does not see, or NaN
 
 

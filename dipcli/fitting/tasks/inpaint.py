@@ -14,6 +14,7 @@ class Inpaint(Task):
     """The known pixels of the result are the image's own."""
 
     name: ClassVar[str] = "inpaint"
+    stop: ClassVar[str] = "none"
 
     def estimate(self, output: Floats, target: Floats) -> Floats:
         return known_only(target, output)
