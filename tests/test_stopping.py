@@ -32,7 +32,8 @@ def trajectory(steps, seed=0):
 
 
 def seen(iteration, output, loss=0.1, held_out=0.1):
-    return Seen(iteration, output, loss, output.ravel(), TARGET - output, held_out)
+    residual = np.resize(TARGET, output.shape) - output
+    return Seen(iteration, output, loss, output.ravel(), residual, held_out)
 
 
 def watched(rule, steps, patience=100):
