@@ -40,12 +40,12 @@ class Output:
             "runs": request.settings.runs if self.run is None else [self.run],
             "sha256": [pixels_digest(item.request.image.pixels) for item in self.items],
         }
-        if self.std:
-            record["std"] = True
         if request.flash is not None:
             record["flash_sha256"] = pixels_digest(request.flash.pixels)
         if request.size != request.image.size:
             record["size"] = list(request.size)
+        if self.std:
+            record["std"] = True
         before = request.image.history
         return {**record, "input": dict(before)} if before else record
 

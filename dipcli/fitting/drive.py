@@ -257,9 +257,7 @@ class _Driver:
         if mean is not None:
             disk.do(self.writer.write_image, "average", mean)
         if samples is not None and samples.taken > 1:
-            std = samples.std()
-            if self.job.settings.task == "inpaint":
-                std = np.where(np.isnan(self.target), std, 0)
+            std = self.task.spread(samples.std(), self.target)
             disk.do(self.writer.write_image, "std", std)
         chosen = self.watch.chosen
         stop = {

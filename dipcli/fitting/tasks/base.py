@@ -66,6 +66,10 @@ class Task:
         """The restored image, from the chosen output."""
         return output
 
+    def spread(self, std: Floats, target: Floats) -> Floats:
+        """How far restored images scatter, from the deviation of outputs."""
+        return std
+
 
 class Undoing(Task):
     """A task that undoes a linear degradation of which it has the value and the keys."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
+
 from dipcli.fitting.tasks.base import Task, known_only
 from dipcli.images import Floats
 
@@ -15,3 +17,6 @@ class Inpaint(Task):
 
     def estimate(self, output: Floats, target: Floats) -> Floats:
         return known_only(target, output)
+
+    def spread(self, std: Floats, target: Floats) -> Floats:
+        return np.where(np.isnan(target), std, 0)
