@@ -296,6 +296,7 @@ set -g __dip_place_fit_loss \
 set -g __dip_place_fit_stop \
     'auto' \
     'none' \
+    'whiteness' \
     'es-wmv' \
     'es-emv' \
     'blur-sharp' \
@@ -447,7 +448,7 @@ complete -c dip -n '__dip_in fit --std' -l std -d 'The spread over runs or over 
 complete -c dip -n '__dip_in fit --clean' -l clean -d 'What the image should be; measured against, never fitted.' -r -F -a '(__dip_fill $__dip_place_image)'
 complete -c dip -n '__dip_in fit --mask' -l mask -d 'An image whose black pixels are unknown.' -r -F -a '(__dip_fill $__dip_place_image)'
 complete -c dip -n '__dip_in fit --mask-invert' -l mask-invert -d 'Its white pixels are.'
-complete -c dip -n '__dip_in fit --preset' -l preset -d 'Settings of a paper; what is given besides wins.' -r -f -a 'ulyanov chakrabarty shi heckel'
+complete -c dip -n '__dip_in fit --preset' -l preset -d 'Settings of a paper; what is given besides wins.' -r -f -a 'fast ulyanov chakrabarty shi heckel'
 complete -c dip -n '__dip_in fit --like' -l like -d 'Take the settings of this store.' -r -F
 complete -c dip -n '__dip_in fit --resume' -l resume -d 'The names are stores: go on with them.'
 complete -c dip -n '__dip_in fit -n --dry-run' -s n -l dry-run -d 'Print the settings and the cost, and end.'
@@ -552,7 +553,7 @@ complete -c dip -n '__dip_in gpkernel --empirical' -l empirical -d 'Sample netwo
 complete -c dip -n '__dip_in gpkernel --samples' -l samples -d 'Networks; draws for a sampled --std.' -r -f
 complete -c dip -n '__dip_in gpkernel --width' -l width -d 'Channels of the sampled networks; of --arch, per level.' -r -f
 complete -c dip -n '__dip_in gpkernel --size' -l size -d 'Of the images that --arch makes.' -r -f
-complete -c dip -n '__dip_in gpkernel --preset' -l preset -d 'The network of a paper; what is given besides wins.' -r -f -a 'ulyanov chakrabarty shi heckel'
+complete -c dip -n '__dip_in gpkernel --preset' -l preset -d 'The network of a paper; what is given besides wins.' -r -f -a 'fast ulyanov chakrabarty shi heckel'
 complete -c dip -n '__dip_in gpkernel --stationarity' -l stationarity -d 'Does the covariance depend on the position?'
 complete -c dip -n '__dip_in gpkernel --draw' -l draw -d 'Print samples of the prior.' -r -f
 complete -c dip -n '__dip_in gpkernel --seed' -l seed -d 'Of all random numbers.' -r -f

@@ -399,6 +399,12 @@ def test_what_does_not_go_with_a_loss(given, message):
         Settings(**given)
 
 
+def test_a_relunet_that_is_compared_through_a_model_makes_whole_images():
+    assert Settings(arch="relunet", loss="tv:1", task="sr:2").task == "sr:2"
+    with pytest.raises(UsageError, match="--task sr:2 is not denoising"):
+        Settings(loss="sure:25", input="image", task="sr:2")
+
+
 def test_small_changes_are_not_rounded_off(monkeypatch):
     monkeypatch.setattr("dipcli.fitting.hardware._cpu_flags", lambda: {"amx_bf16"})
     chosen = [

@@ -119,8 +119,8 @@ class Settings(Architecture):
         ARCHITECTURES.find(self.arch)
         super().__post_init__()
         parse_stop(self.stop)
-        parse_loss(self.loss)
         tasks.parse(self.task)
+        parse_loss(self.loss)
         combinations.check(self)
         self.seconds, self.saves(), self.records()  # they complain of what they cannot read
 
