@@ -49,10 +49,11 @@ _dip_knows() {
             options=(
                 '-o --output = <PATH>'
                 '--image = <PATH>'
+                '--std = <PATH>'
                 '--clean = @image'
                 '--mask = @image'
                 '--mask-invert'
-                '--preset = ulyanov chakrabarty shi heckel'
+                '--preset = fast ulyanov chakrabarty shi heckel'
                 '--like = <PATH>'
                 '--resume'
                 '-n --dry-run'
@@ -85,6 +86,10 @@ _dip_knows() {
                 '--task = @fit_task'
                 '--iterations ='
                 '--lr ='
+                '--optimizer = adam sgd lbfgs sgld'
+                '--loss = @fit_loss'
+                '--burn-in ='
+                '--sample-every ='
                 '--average ='
                 '--batch ='
                 '--stop = @fit_stop'
@@ -168,7 +173,7 @@ _dip_knows() {
                 '--samples ='
                 '--width ='
                 '--size ='
-                '--preset = ulyanov chakrabarty shi heckel'
+                '--preset = fast ulyanov chakrabarty shi heckel'
                 '--stationarity'
                 '--draw ='
                 '--seed ='
@@ -278,10 +283,23 @@ _dip_place() {
                 'flash:<PATH>'
             )
             ;;
+        @fit_loss)
+            place=(
+                'mse'
+                'l1'
+                'huber'
+                'poisson'
+                'tv:<W>'
+                'spectral:<KIND>'
+                'dc:<SIGMA>'
+                'sure:<SIGMA>'
+            )
+            ;;
         @fit_stop)
             place=(
                 'auto'
                 'none'
+                'whiteness'
                 'es-wmv'
                 'es-emv'
                 'blur-sharp'

@@ -112,6 +112,7 @@ set -g __dip_valued \
     'fit -o' \
     'fit --output' \
     'fit --image' \
+    'fit --std' \
     'fit --clean' \
     'fit --mask' \
     'fit --preset' \
@@ -141,6 +142,10 @@ set -g __dip_valued \
     'fit --task' \
     'fit --iterations' \
     'fit --lr' \
+    'fit --optimizer' \
+    'fit --loss' \
+    'fit --burn-in' \
+    'fit --sample-every' \
     'fit --average' \
     'fit --batch' \
     'fit --stop' \
@@ -278,9 +283,20 @@ set -g __dip_place_fit_task \
     'enhance' \
     'flash:<PATH>'
 
+set -g __dip_place_fit_loss \
+    'mse' \
+    'l1' \
+    'huber' \
+    'poisson' \
+    'tv:<W>' \
+    'spectral:<KIND>' \
+    'dc:<SIGMA>' \
+    'sure:<SIGMA>'
+
 set -g __dip_place_fit_stop \
     'auto' \
     'none' \
+    'whiteness' \
     'es-wmv' \
     'es-emv' \
     'blur-sharp' \
@@ -428,10 +444,11 @@ complete -c dip -n '__dip_in corrupt -h --help' -s h -l help -d 'Show this messa
 complete -c dip -n '__dip_argument fit 1 more' -F -a '(__dip_fill $__dip_place_image)'
 complete -c dip -n '__dip_in fit -o --output' -s o -l output -d 'The store: a template of {stem} {dir} {page} {seed} {arch}.' -r -F
 complete -c dip -n '__dip_in fit --image' -l image -d 'The restored image: a template, of {run} too.' -r -F
+complete -c dip -n '__dip_in fit --std' -l std -d 'The spread over runs or over samples of sgld: a template, of {run} too.' -r -F
 complete -c dip -n '__dip_in fit --clean' -l clean -d 'What the image should be; measured against, never fitted.' -r -F -a '(__dip_fill $__dip_place_image)'
 complete -c dip -n '__dip_in fit --mask' -l mask -d 'An image whose black pixels are unknown.' -r -F -a '(__dip_fill $__dip_place_image)'
 complete -c dip -n '__dip_in fit --mask-invert' -l mask-invert -d 'Its white pixels are.'
-complete -c dip -n '__dip_in fit --preset' -l preset -d 'Settings of a paper; what is given besides wins.' -r -f -a 'ulyanov chakrabarty shi heckel'
+complete -c dip -n '__dip_in fit --preset' -l preset -d 'Settings of a paper; what is given besides wins.' -r -f -a 'fast ulyanov chakrabarty shi heckel'
 complete -c dip -n '__dip_in fit --like' -l like -d 'Take the settings of this store.' -r -F
 complete -c dip -n '__dip_in fit --resume' -l resume -d 'The names are stores: go on with them.'
 complete -c dip -n '__dip_in fit -n --dry-run' -s n -l dry-run -d 'Print the settings and the cost, and end.'
@@ -464,6 +481,10 @@ complete -c dip -n '__dip_in fit --input-noise' -l input-noise -d 'Sigma of the 
 complete -c dip -n '__dip_in fit --task' -l task -d 'What to restore; auto: inpaint if pixels are unknown, else denoise.' -r -f -a '(__dip_fill $__dip_place_fit_task)'
 complete -c dip -n '__dip_in fit --iterations' -l iterations -d 'Optimiser steps.' -r -f
 complete -c dip -n '__dip_in fit --lr' -l lr -d 'Learning rate.' -r -f
+complete -c dip -n '__dip_in fit --optimizer' -l optimizer -d 'How the loss is descended.' -r -f -a 'adam sgd lbfgs sgld'
+complete -c dip -n '__dip_in fit --loss' -l loss -d 'What is descended; sigmas in 1/255. KIND: plain, l1, amplitude, amplitude-phase, radial[:POWER].' -r -f -a '(__dip_fill $__dip_place_fit_loss)'
+complete -c dip -n '__dip_in fit --burn-in' -l burn-in -d 'Iterations before the samples of sgld; 0: 7 of 20.' -r -f
+complete -c dip -n '__dip_in fit --sample-every' -l sample-every -d 'Iterations between samples of sgld; 0: at most 50.' -r -f
 complete -c dip -n '__dip_in fit --average' -l average -d 'Weight of the running mean of the outputs; 0: none.' -r -f
 complete -c dip -n '__dip_in fit --batch' -l batch -d 'Pixels a step of relunet.' -r -f
 complete -c dip -n '__dip_in fit --stop' -l stop -d 'Rule that ends the fit and chooses the estimate.' -r -f -a '(__dip_fill $__dip_place_fit_stop)'
@@ -532,7 +553,7 @@ complete -c dip -n '__dip_in gpkernel --empirical' -l empirical -d 'Sample netwo
 complete -c dip -n '__dip_in gpkernel --samples' -l samples -d 'Networks; draws for a sampled --std.' -r -f
 complete -c dip -n '__dip_in gpkernel --width' -l width -d 'Channels of the sampled networks; of --arch, per level.' -r -f
 complete -c dip -n '__dip_in gpkernel --size' -l size -d 'Of the images that --arch makes.' -r -f
-complete -c dip -n '__dip_in gpkernel --preset' -l preset -d 'The network of a paper; what is given besides wins.' -r -f -a 'ulyanov chakrabarty shi heckel'
+complete -c dip -n '__dip_in gpkernel --preset' -l preset -d 'The network of a paper; what is given besides wins.' -r -f -a 'fast ulyanov chakrabarty shi heckel'
 complete -c dip -n '__dip_in gpkernel --stationarity' -l stationarity -d 'Does the covariance depend on the position?'
 complete -c dip -n '__dip_in gpkernel --draw' -l draw -d 'Print samples of the prior.' -r -f
 complete -c dip -n '__dip_in gpkernel --seed' -l seed -d 'Of all random numbers.' -r -f

@@ -21,7 +21,9 @@ class Entry:
     usage: str  # how it is written on the command line, with its defaults
     summary: str
     target: str  # "module:thing"
-    needs: str = ""  # of a measure, what it compares with: "target" (or what is named), "clean"
+    # of a measure, what it compares with: "target" (or what is named), "clean"; of a loss, what
+    # it cannot do without: "image", all of it, where others do with some pixels
+    needs: str = ""
     undoes: str = ""  # of a task, the degradation that it is for
 
     def load(self) -> Any:
@@ -305,6 +307,12 @@ TASKS = Registry(
 PRESETS = Registry(
     "preset",
     Entry(
+        "fast",
+        "fast",
+        "a narrow hour-glass: ten times as fast as ulyanov, about as good",
+        "dipcli.fitting.presets:fast",
+    ),
+    Entry(
         "ulyanov",
         "ulyanov",
         "deep image prior, denoising: width 128, input noise, a running mean",
@@ -332,6 +340,12 @@ PRESETS = Registry(
 
 RULES = Registry(
     "stopping rule",
+    Entry(
+        "whiteness",
+        "whiteness",
+        "what is left of the image is white: neighbours are no longer alike",
+        "dipcli.fitting.stopping.whiteness:Whiteness",
+    ),
     Entry(
         "es-wmv",
         "es-wmv",
@@ -361,5 +375,66 @@ RULES = Registry(
         "self-validation",
         "the least error at one pixel in fifty that the fit does not see",
         "dipcli.fitting.stopping.self_validation:SelfValidation",
+    ),
+)
+
+LOSSES = Registry(
+    "loss",
+    Entry("mse", "mse", "squares: white Gaussian noise", "dipcli.fitting.losses.mse:Mse"),
+    Entry("l1", "l1", "absolute values: outliers, impulses", "dipcli.fitting.losses.l1:L1"),
+    Entry(
+        "huber",
+        "huber",
+        "squares of differences below 0.05, absolute values beyond",
+        "dipcli.fitting.losses.huber:Huber",
+    ),
+    Entry(
+        "poisson",
+        "poisson",
+        "the likelihood of photon counts",
+        "dipcli.fitting.losses.poisson:Poisson",
+    ),
+    Entry(
+        "tv",
+        "tv:W",
+        "mse and W times the total variation of the network's image",
+        "dipcli.fitting.losses.tv:Tv",
+        needs="image",
+    ),
+    Entry(
+        "spectral",
+        "spectral:KIND",
+        "of Fourier coefficients: plain, l1, amplitude, amplitude-phase, radial[:POWER]",
+        "dipcli.fitting.losses.spectral:Spectral",
+        needs="image",
+    ),
+    Entry(
+        "dc",
+        "dc:SIGMA",
+        "as likely a noise of SIGMA in 1/255 as any, but not less",
+        "dipcli.fitting.losses.dc:Dc",
+        needs="image",
+    ),
+    Entry(
+        "sure",
+        "sure:SIGMA",
+        "an estimate of the error to the clean image; SIGMA of the noise in 1/255",
+        "dipcli.fitting.losses.sure:Sure",
+        needs="image",
+    ),
+)
+
+OPTIMISERS = Registry(
+    "optimizer",
+    Entry("adam", "adam", "Adam", "dipcli.fitting.optimisers.adam:Adam"),
+    Entry("sgd", "sgd", "plain gradient descent", "dipcli.fitting.optimisers.sgd:Sgd"),
+    Entry(
+        "lbfgs", "lbfgs", "100 steps of Adam, then L-BFGS", "dipcli.fitting.optimisers.lbfgs:Lbfgs"
+    ),
+    Entry(
+        "sgld",
+        "sgld",
+        "Adam and noise on the weights: the estimate is a mean of samples",
+        "dipcli.fitting.optimisers.sgld:Sgld",
     ),
 )

@@ -11,12 +11,14 @@ from dipcli.fitting.stopping.es_emv import ExponentialVariance
 from dipcli.fitting.stopping.es_wmv import WindowedVariance
 from dipcli.fitting.stopping.self_validation import SelfValidation
 from dipcli.fitting.stopping.watch import AUTO, Watch, parse
+from dipcli.fitting.stopping.whiteness import Whiteness, neighbours
 from dipcli.images import read
 from dipcli.measure.blur import blur_sharp
 from dipcli.registry import RULES
 from dipcli.store import open_store
 
 SIZE = (1, 16, 16)
+TARGET = np.random.default_rng(9).random(SIZE).astype(np.float32)
 TINY = ("--width", "4", "--depth", "2", "--threads", "1")
 
 
@@ -30,7 +32,8 @@ def trajectory(steps, seed=0):
 
 
 def seen(iteration, output, loss=0.1, held_out=0.1):
-    return Seen(iteration, output, loss, output.ravel(), held_out)
+    residual = np.resize(TARGET, output.shape) - output
+    return Seen(iteration, output, loss, output.ravel(), residual, held_out)
 
 
 def watched(rule, steps, patience=100):
@@ -108,6 +111,46 @@ def test_discrepancy_stops_where_the_error_is_that_of_the_noise():
     crossing = int(np.argmax(losses <= 0.01))
     assert crossing <= rule.chosen <= crossing + 15  # it looks at a running mean
     assert rule.sure
+
+
+def test_whiteness_stops_where_low_frequencies_of_the_noise_are_fitted():
+    """A fit that learns ever higher frequencies, of a smooth image and of white noise alike."""
+    rng = np.random.default_rng(1)
+    y, x = np.indices((64, 64)) / 64
+    clean = (0.5 + 0.2 * np.cos(4 * np.pi * x) * np.cos(6 * np.pi * y))[None].astype(np.float32)
+    noisy = clean + rng.normal(0, 0.1, clean.shape).astype(np.float32)
+    radius = np.hypot(*np.meshgrid(np.fft.fftfreq(64), np.fft.fftfreq(64)))
+    rule, errors = Whiteness(0), []
+    for i in range(100):
+        fitted = np.fft.ifft2(np.fft.fft2(noisy) * (radius <= i / 200)).real.astype(np.float32)
+        errors.append(np.mean(np.square(fitted - clean)))
+        if not rule.sure:
+            rule.see(Seen(i, fitted, 0.1, fitted.ravel(), noisy - fitted, np.nan))
+    assert rule.sure
+    assert errors[rule.chosen] < 1.6 * min(errors)
+
+
+def test_neighbours_are_compared_where_both_are_known():
+    rng = np.random.default_rng(2)
+    residual = rng.normal(size=(2, 5, 6)).astype(np.float32)
+    residual[rng.random(residual.shape) < 0.3] = np.nan
+    products = [
+        residual[c, y, x] * residual[c, y + dy, x + dx]
+        for dy, dx in ((0, 1), (1, 0))
+        for c in range(2)
+        for y in range(5 - dy)
+        for x in range(6 - dx)
+    ]
+    expected = np.nanmean(products) / np.nanmean(np.square(residual))
+    assert neighbours(residual) == pytest.approx(expected, rel=1e-5)
+    assert np.isnan(neighbours(np.zeros((1, 1, 1), np.float32)))
+
+
+def test_an_image_of_which_nothing_is_known_to_be_alike_is_not_stopped():
+    checks = (np.indices((16, 16)).sum(axis=0) % 2)[None].astype(np.float32) - 0.5
+    rule = Whiteness(0)
+    assert not rule.see(Seen(0, checks, 0.1, checks.ravel(), checks, np.nan))
+    assert not rule.sure
 
 
 @pytest.mark.parametrize("sigma", [5, 15, 25, 50])

@@ -385,7 +385,7 @@ def test_a_rule_looks_at_the_target_through_the_model(clean):
             heard.append(seen)
 
     class Frame:
-        iteration, loss = 0, 0.5
+        iteration = 0
 
         def output(self):
             return output

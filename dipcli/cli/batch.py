@@ -167,7 +167,7 @@ def costs(item: Item, at_once: int) -> list[dict[str, Any]]:
     pixels = request.image.channels * height * width
     numbers = len(settings.saves()) * (2 if settings.save_dtype == "float16" else 4)
     given = sum(i.pixels.size for i in (request.image, request.clean, request.flash) if i)
-    disk = settings.runs * ((numbers + 4) * pixels + 12 * cost.parameters) + 4 * given
+    disk = settings.runs * ((numbers + 4) * pixels + cost.state) + 4 * given
     rows: dict[str, Any] = {"image": request.name, "store": item.final, "size": f"{width}x{height}"}
     for f in fields(settings):
         value = getattr(settings, f.name)

@@ -22,6 +22,7 @@ EXAMPLES = (
     "dip fit holes.png --image restored.png",
     "dip fit small.png --task sr:4 --image large.png",
     "dip fit a.png b.png --runs 2 -o '{stem}.zarr'",
+    "dip fit noisy.png --optimizer sgld --iterations 20000 --image mean.png --std doubt.tif",
     "dip corrupt builtin:astronaut crop:64x64 gaussian:25 | dip fit --image - > restored.png",
 )
 LISTS = {"Tasks": TASKS, "Architectures": ARCHITECTURES, "Presets": PRESETS}
@@ -42,6 +43,12 @@ def fit(
     image: Annotated[
         str | None,
         typer.Option("--image", help="The restored image: a template, of {run} too."),
+    ] = None,
+    std: Annotated[
+        str | None,
+        typer.Option(
+            "--std", help="The spread over runs or over samples of sgld: a template, of {run} too."
+        ),
     ] = None,
     clean: Annotated[
         str | None,
@@ -87,15 +94,12 @@ def fit(
     given = options.given(words)
     asked = Asked(given, preset, _config(like) if like else None)
     settings = asked.settings()  # it complains, before any image is read, of what cannot be
-    if output == "-" and image == "-":
-        msg = "-o - and --image - would both fill stdout: choose one"
+    made = {"-o": output, "--image": image, "--std": std}
+    to_stdout = [f"{flag} -" for flag, template in made.items() if template == "-"]
+    if len(to_stdout) > 1:
+        msg = f"{' and '.join(to_stdout)} would all fill stdout: choose one"
         raise UsageError(msg)
-    for template, flag in (
-        (output, "-o"),
-        (image, "--image"),
-        (clean, "--clean"),
-        (mask, "--mask"),
-    ):
+    for flag, template in {**made, "--clean": clean, "--mask": mask}.items():
         naming.check(template or "", flag)
 
     with tempfile.TemporaryDirectory(prefix="dip-fit-") as scratch:
@@ -108,7 +112,7 @@ def fit(
             found = list(batch.collect(sources, reading, asked, template, Path(scratch)))
         items = [item for item in found if not isinstance(item, DipError)]
         naming.distinct([item.final for item in items if item.final], "-o")
-        work = Work(items, settings, restored.outputs(image, items), image_format, force)
+        work = Work(items, settings, restored.outputs(image, std, items), image_format, force)
         work.errors += [error for error in found if isinstance(error, DipError)]
         if dry_run:
             at_once = work.at_once()

@@ -247,12 +247,18 @@ class _Driver:
         if frame.iteration not in self.saves:
             self._save(frame, disk)
         mean, estimate = frame.average(), self.watch.estimate
+        samples = frame.samples()
+        if samples is not None:
+            estimate = samples.mean()
         if estimate is None:  # no rule was to choose, or it has found nothing to choose
             estimate = frame.output() if mean is None else mean
         restored = self.task.estimate(estimate, self.target)
         disk.do(self.writer.write_image, "estimate", restored)
         if mean is not None:
             disk.do(self.writer.write_image, "average", mean)
+        if samples is not None and samples.taken > 1:
+            std = self.task.spread(samples.std(), self.target)
+            disk.do(self.writer.write_image, "std", std)
         chosen = self.watch.chosen
         stop = {
             "rule": self.watch.active or "none",

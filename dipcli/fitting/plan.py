@@ -49,10 +49,17 @@ class Request:
 
     @property
     def cost(self) -> Cost:
+        """Of the network, more often or with more memory where loss or optimiser want it so."""
+        s = self.settings
         height, width = self.size
         # what is compared through a model is a whole image, also relunet's
-        pixels = height * width if self.task.model else self.settings.batch
-        return cost(self.settings, self.image.channels, self.size, pixels)
+        pixels = height * width if self.task.model else s.batch
+        one = cost(s, self.image.channels, self.size, pixels)
+        if s.loss.startswith("sure"):  # a second pass, and both are descended
+            one = one._replace(flops=2 * one.flops, activations=2 * one.activations)
+        if s.optimizer == "lbfgs":  # each step looks where it leads; ten pairs of vectors
+            one = one._replace(flops=2 * one.flops, moments=24)
+        return one._replace(moments=0) if s.optimizer == "sgd" else one
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,8 @@ def settle(asked: Asked, task: Task, size: tuple[int, int]) -> Settings:
     task.check(settings)
     settings = shallower(settings, size, asked=asked.deep)
     every = settings.save_every or (0 if settings.save_at else settings.auto_every)
-    return replace(settings, save_every=every)
+    stop = task.stop if settings.stop == "auto" else settings.stop
+    return replace(settings, save_every=every, stop=stop, **settings.sampling())
 
 
 def plan(request: Request, asked: Settings, *, force: bool) -> Plan:
@@ -145,6 +153,9 @@ def _adopt(settings: Settings, asked: Settings, recorded: Settings) -> Settings:
         changes["task"] = recorded.task
     if not asked.save_every and not asked.save_at:
         changes |= {"save_every": recorded.save_every, "save_at": recorded.save_at}
+    if settings.optimizer == recorded.optimizer == "sgld":
+        open_now = [name for name in ("burn_in", "sample_every") if not getattr(asked, name)]
+        changes |= {name: getattr(recorded, name) for name in open_now}
     return replace(settings, **changes)
 
 
@@ -186,3 +197,22 @@ def restored(store: Store, run: int | None = None) -> Floats | None:
         return None
     mean: Floats = np.stack(known).mean(axis=0, dtype=np.float64).astype(np.float32)
     return mean
+
+
+def spread(store: Store, run: int | None = None) -> Floats | None:
+    """The standard deviation over a run's samples, or over all runs and what samples they have.
+
+    None where runs have no two samples, and are not two. The variance of all is that within runs
+    and that between them.
+    """
+    runs = [r for r in store.runs if run is None or r.number == run]
+    stds = [std for r in runs if (std := r.std) is not None]
+    estimates = [estimate for r in runs if (estimate := r.estimate) is not None]
+    if len(estimates) < len(runs) or 0 < len(stds) < len(runs):
+        return None
+    variances = []
+    if stds:
+        variances.append(np.square(np.stack(stds), dtype=np.float64).mean(axis=0))
+    if len(runs) > 1:
+        variances.append(np.stack(estimates).var(axis=0, ddof=1, dtype=np.float64))
+    return np.sqrt(sum(variances)).astype(np.float32) if variances else None

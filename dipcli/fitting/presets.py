@@ -7,7 +7,7 @@ a paper says nothing of a task, its settings are those for denoising.
 from typing import Any
 
 from dipcli.fitting.tasks import Task
-from dipcli.nets.architecture import SPATIAL
+from dipcli.nets.architecture import FLAT, SPATIAL
 
 LARGE = 8  # the factor from which super-resolution has the settings published for x8
 
@@ -29,6 +29,21 @@ def chakrabarty(task: Task, arch: str = "dip") -> dict[str, Any]:  # noqa: ARG00
     }
     if arch == "relunet":
         values |= {"iterations": 30000, "save_every": 100, "batch": 2048, "depth": 10}
+    return values
+
+
+def fast(task: Task, arch: str = "dip") -> dict[str, Any]:  # noqa: ARG001
+    """A narrow hour-glass, widest where the image is small; measured, see docs/speed.md."""
+    values: dict[str, Any] = {
+        "arch": arch,
+        "upsample": ("nearest",),
+        "input_channels": 8,
+        "lr": 0.005,
+        "iterations": 2000,
+        "average": 0.98,
+    }
+    if arch not in (*FLAT, "generator"):
+        values["width"] = (16, 32, 64, 64, 64)
     return values
 
 
@@ -86,7 +101,6 @@ def heckel(task: Task, arch: str = "deep-decoder") -> dict[str, Any]:
         "lr": 0.01,
         "iterations": 1900,
         "average": 0.0,
-        "stop": "none",
     }
     if arch == "conv-decoder":
         values |= {"upsample": ("nearest",), "pad": "zero", "iterations": 5000, "average": 0.99}

@@ -13,15 +13,18 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, NamedTuple
 
 from dipcli.errors import UsageError
-from dipcli.fitting import tasks
+from dipcli.fitting import combinations, tasks
+from dipcli.fitting.losses.words import parse as parse_loss
 from dipcli.fitting.stopping.watch import parse as parse_stop
 from dipcli.nets.architecture import PER_LEVEL, Architecture, option
-from dipcli.registry import ARCHITECTURES, MEASURES, PRESETS, RULES, TASKS
+from dipcli.registry import ARCHITECTURES, LOSSES, MEASURES, OPTIMISERS, PRESETS, RULES, TASKS
 
 SaveDtype = Literal["float16", "float32"]
 SAVING = "Saving"
 MACHINE = "Machine"
 SECONDS = {"s": 1, "m": 60, "h": 3600}
+SGD_LR = 1.0
+DEFAULT_PRESET = "fast"
 PRESET_OF = {
     "dip": "ulyanov",
     "linear": "chakrabarty",
@@ -44,12 +47,25 @@ class Settings(Architecture):
     )
     iterations: int = option(3000, "Optimiser steps.", low=0, high=10**9)
     lr: float = option(0.01, "Learning rate.", low=0, high=1e6)
+    optimizer: str = option("adam", "How the loss is descended.", choices=tuple(OPTIMISERS))
+    loss: str = option(
+        "mse",
+        "What is descended; sigmas in 1/255. KIND: plain, l1, amplitude, amplitude-phase, "
+        "radial[:POWER].",
+        metavar="|".join(e.usage for e in LOSSES.values()),
+    )
+    burn_in: int = option(
+        0, "Iterations before the samples of sgld; 0: 7 of 20.", low=0, high=10**9
+    )
+    sample_every: int = option(
+        0, "Iterations between samples of sgld; 0: at most 50.", low=0, high=10**9
+    )
     average: float = option(
         0.99, "Weight of the running mean of the outputs; 0: none.", low=0, high=0.999999
     )
     batch: int = option(2048, "Pixels a step of relunet.", low=1, high=10**9)
     stop: str = option(
-        "none",
+        "auto",
         "Rule that ends the fit and chooses the estimate.",
         metavar="auto|none|" + "|".join(e.usage for e in RULES.values()),
     )
@@ -104,6 +120,8 @@ class Settings(Architecture):
         super().__post_init__()
         parse_stop(self.stop)
         tasks.parse(self.task)
+        parse_loss(self.loss)
+        combinations.check(self)
         self.seconds, self.saves(), self.records()  # they complain of what they cannot read
 
     @property
@@ -121,6 +139,20 @@ class Settings(Architecture):
         if self.save_every or not self.save_at:
             chosen.update(range(0, self.iterations + 1, self.save_every or self.auto_every))
         return sorted(i for i in chosen if i <= self.iterations)
+
+    def sampling(self) -> dict[str, Any]:
+        """When samples are taken, decided: published are 7000 of 20000, and then every 50."""
+        if self.optimizer != "sgld":
+            return {}
+        burn_in = self.burn_in or self.iterations * 7 // 20
+        every = min(50, max(1, (self.iterations - burn_in) // 100))
+        return {"burn_in": burn_in, "sample_every": self.sample_every or every}
+
+    @property
+    def samples(self) -> int:
+        """How many samples there will be."""
+        when = self.sampling()
+        return (self.iterations - when["burn_in"]) // when["sample_every"] if when else 0
 
     def records(self) -> list[str]:
         """The measures that are taken while fitting."""
@@ -163,12 +195,16 @@ def resolve(given: Mapping[str, Any], preset: str | None = None) -> Settings:
     """Settings from a preset and the options that were given besides, which win.
 
     Without a preset they are those of the architecture's paper; without an architecture it is that
-    of the preset's. What a task needs wins over the preset.
+    of the preset's; without both they are fast. What a task needs wins over the preset.
     """
     arch, task = given.get("arch"), tasks.parse(given.get("task", tasks.AUTO))
-    own = PRESET_OF[ARCHITECTURES.find(arch or "dip").name]
+    own = PRESET_OF[ARCHITECTURES.find(arch).name] if arch else DEFAULT_PRESET
     make = PRESETS.find(preset or own).load()
     values = {**(make(task, arch) if arch else make(task)), **task.values}
+    if given.get("optimizer") == "sgd":
+        values["lr"] = SGD_LR  # those of the presets are Adam's
+    if given.get("optimizer") == "sgld":
+        values["stop"] = "none"  # its samples are the estimate
     depth = given.get("depth", values.get("depth"))
     for name in PER_LEVEL:  # a preset's levels are cut, or its deepest repeated, to that depth
         if depth and len(levels := values.get(name, ())) > 1:

@@ -19,7 +19,7 @@ from dipcli.registry import RULES
 if TYPE_CHECKING:
     from dipcli.fitting.loop import Frame
 
-AUTO = "discrepancy"  # measured best so far; see docs/stopping.md
+AUTO = "whiteness"  # measured best so far; see docs/stopping.md
 HOLDING = "self-validation"  # the only rule that changes the fit: it takes pixels away from it
 SAMPLE = 65_536  # numbers of an output that are watched at most
 GRAY_LEVELS = 255  # the unit of a sigma that is given
@@ -103,23 +103,26 @@ class Watch:
         if frame.iteration <= self._until:
             return
         self._until = frame.iteration
-        output = frame.output()
+        output, mean = frame.output(), frame.average()
+        best = output if mean is None else mean
         numbers = output.ravel()
-        held = output
-        if self.seen is not None and len(self._held):
-            held = self.seen(output)
-        off = held.ravel()[self._held] - self._target.ravel()[self._held]
+        off = self._residual(output).ravel()[self._held] if len(self._held) else self._held
         seen = Seen(
             frame.iteration,
             output,
-            float(frame.loss),
+            frame.error(),
             numbers if self._places is None else numbers[self._places],
+            self._residual(best),
             float(np.mean(np.square(off))) if len(off) else np.nan,
         )
         for name, rule in self.rules.items():
             if not rule.sure and rule.see(seen) and name == self.active:
-                mean = frame.average()
-                self.estimate = output if mean is None else mean
+                self.estimate = best
+
+    def _residual(self, image: Floats) -> Floats:
+        """What is left of the target, (channel, y, x)."""
+        residual: Floats = self._target - (image if self.seen is None else self.seen(image))
+        return residual
 
     def verdicts(self) -> dict[str, dict[str, Any]]:
         """Where each rule would have stopped, for the attributes of the run."""

@@ -25,6 +25,7 @@ class Task:
 
     name: ClassVar[str] = "denoise"
     values: ClassVar[Mapping[str, Any]] = {}  # settings that it has whatever the preset
+    stop: ClassVar[str] = "auto"  # what that is: rules know noise, and other damage is none
     noise: ClassVar[float | None] = None  # of the target, where its finest detail does not tell
 
     def __init__(self, words: str = "") -> None:
@@ -66,11 +67,16 @@ class Task:
         """The restored image, from the chosen output."""
         return output
 
+    def spread(self, std: Floats, target: Floats) -> Floats:
+        """How far restored images scatter, from the deviation of outputs."""
+        return std
+
 
 class Undoing(Task):
     """A task that undoes a linear degradation of which it has the value and the keys."""
 
     kind: ClassVar[str]  # the degradation
+    stop: ClassVar[str] = "none"
 
     def __init__(self, words: str = "") -> None:
         self.degradation: Degradation = build(DEGRADATIONS[self.kind].load(), words)

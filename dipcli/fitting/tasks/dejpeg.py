@@ -9,3 +9,4 @@ class Dejpeg(Task):
     """As published, compression is taken for noise: it is not linear."""
 
     name: ClassVar[str] = "dejpeg"
+    stop: ClassVar[str] = "none"

@@ -19,6 +19,7 @@ class Flash(Task):
     """What goes into the network is the bright image."""
 
     name: ClassVar[str] = "flash"
+    stop: ClassVar[str] = "none"
     values: ClassVar[Mapping[str, Any]] = {"input": "image"}
 
     def __init__(self, words: str = "") -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
+
 from dipcli.fitting.tasks.base import Task, known_only
 from dipcli.images import Floats
 
@@ -12,6 +14,10 @@ class Inpaint(Task):
     """The known pixels of the result are the image's own."""
 
     name: ClassVar[str] = "inpaint"
+    stop: ClassVar[str] = "none"
 
     def estimate(self, output: Floats, target: Floats) -> Floats:
         return known_only(target, output)
+
+    def spread(self, std: Floats, target: Floats) -> Floats:
+        return np.where(np.isnan(target), std, 0)
