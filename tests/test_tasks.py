@@ -182,7 +182,7 @@ def test_enhancement(dip, clean):
 
 def test_what_goes_in_is_the_image_with_flash(dip, clean):
     degraded(clean, "gaussian:20")
-    line = ("fit", "seen.tif", *SHORT, "--preset", "ulyanov", "--task")
+    line = ("fit", "seen.tif", "--preset", "ulyanov", *SHORT, "--task")
     dip(*line, "flash:clean.png", "-o", "f.zarr")
     with open_store("f.zarr") as store:
         np.testing.assert_array_equal(store.flash, clean.pixels)
