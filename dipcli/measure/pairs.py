@@ -36,7 +36,7 @@ class Moving:
     run: Run
     before: bool = False
 
-    @property
+    @cached_property
     def size(self) -> tuple[int, ...]:
         return self.run.size
 
