@@ -172,8 +172,15 @@ def _page(form: Form, stores: Sequence[Given], title: str, failures: Failures) -
         compared = compare_all(pairs, progress.update, failures.add)
         found = document(stores, compared, left_out, notes, failures.add)
         if form == "json":
-            return dumps(found)
-        raise NotImplementedError
+            data = dumps(found)
+        else:
+            from dipcli.report.page import render
+
+            tell, fail = progress.update, failures.add
+            data = render(form, found, stores, compared, title, tell, fail)
+    for note in found["notes"]:
+        console.note(note)
+    return data
 
 
 def _pairs(stores: Sequence[Given]) -> tuple[list[Pair], int, list[str]]:
@@ -197,8 +204,6 @@ def _pairs(stores: Sequence[Given]) -> tuple[list[Pair], int, list[str]]:
             notes += [found.left_out] if found.left_out else []
     if left_out:
         notes.append(f"the distances of {left_out} more pairs of runs are left out")
-    for note in notes:
-        console.note(note)
     return pairs, left_out, notes
 
 
