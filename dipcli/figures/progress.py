@@ -79,7 +79,8 @@ def _draw(ax: Any, run: Progress, mark: Mark, shape: str, color: Any) -> None:
         return
     face = color if mark.sure else "white"
     edge = "black" if mark.sure else color
-    size = {"markersize": 9} if shape == "*" else {}
+    # the star is large, and must not hide a rule that found the same
+    size = {"markersize": 9, "zorder": 2.9} if shape == "*" else {}
     look = {**LOOK, **size, "markerfacecolor": face, "markeredgecolor": edge}
     ax.plot([run.iteration[place]], [value], marker=shape, clip_on=False, **look)
 

@@ -111,7 +111,7 @@ def _network(
         f"{settings.arch}, {settings.depth} levels of width {widths}; {weights:,} weights",
     )
     yield "Steps", f"{settings.iterations} at a rate of {settings.lr:g}"
-    yield "Average", f"running mean of weight {settings.average:g}" if settings.average else "none"
+    yield "Running mean", f"of weight {settings.average:g}" if settings.average else "none"
 
 
 def _course(attrs: Mapping[str, Any], runs: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
@@ -120,10 +120,10 @@ def _course(attrs: Mapping[str, Any], runs: list[Mapping[str, Any]]) -> Iterator
         parts = [
             f"{run['status']}",
             f"seed {run['seed']}",
-            f"rule {said(run, 'chosen', 'rule')}" if chosen is not None else "",
-            f"estimate of iteration {chosen}" if chosen is not None else "no estimate",
+            f"stopping rule {said(run, 'chosen', 'rule')}" if chosen is not None else "",
+            f"estimate at iteration {chosen}" if chosen is not None else "no estimate",
             f"{run['seconds']:.0f} s" if isinstance(run["seconds"], int | float) else "",
-            f"{run['threads']} threads, {run['precision']}, {run['device']}, {run['host']}",
+            f"threads {run['threads']}, {run['precision']}, {run['device']} of {run['host']}",
             f"error: {run['error']}" if run["error"] else "",
         ]
         yield f"run-{run['run']}", "; ".join(part for part in parts if part)

@@ -119,12 +119,12 @@ def _error(seen: Sequence[Seen], labels: Mapping[str, str]) -> tuple[Figure, str
         return None
     words = []
     for one in taken:
-        last = one.column("relative")[-1]
-        ends = last[1], last[len(last) // 2] if len(last) > 2 else last[-1]
-        words.append(
-            f"{labels[one.source]} run-{one.run}: {ends[0]:.2g} of the lowest frequency and "
-            f"{ends[1]:.2g} of the middle ones is missing in the end"
-        ) if len(last) > 1 else None
+        last = one.column("relative")[-1][1:]  # ring 0 is the mean
+        if len(last):
+            words.append(
+                f"{labels[one.source]} run-{one.run}: in the end {last[0]:.2g} of the power at the "
+                f"lowest frequency and {last[len(last) // 2]:.2g} in the middle is missing"
+            )
     about = f"heat map of the error's power, relative to the {_reference(seen)}'s, by frequency"
     return measured.draw("error", taken, labels), _alt(f"{about} and iteration", words)
 

@@ -16,7 +16,7 @@ from dipcli.images import Floats
 from dipcli.measure.base import Doubles
 
 EXACT = 256 * 256  # pixels up to which a result is kept without loss
-WIDE, HIGH = 300, 180  # of the drawing of a spectrum, in its own units
+WIDE, HIGH = 220, 150  # of the drawing of a spectrum, in its own units
 POINTS = 72  # of a spectrum
 TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)  # cycles per pixel
 DECADES = 9  # that are drawn below the highest value

@@ -81,3 +81,8 @@ for (const player of document.querySelectorAll(".player")) {
   players.push({ player, seek });
 }
 if (together && players.length > 1) together.hidden = false;
+
+// what is folded away is printed all the same
+addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
+});
