@@ -36,7 +36,7 @@ class Chromium:
         read, self._out = os.pipe()
         self._in, write = os.pipe()
         self._process = subprocess.Popen(
-            ["sh", "-c", f'exec "$0" "$@" 3<&{read} 4>&{write}', program, *FLAGS, home],
+            ["bash", "-c", f'exec "$0" "$@" 3<&{read} 4>&{write}', program, *FLAGS, home],
             pass_fds=(read, write),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
