@@ -116,6 +116,25 @@ def test_only_common_iterations_are_compared_and_it_is_said(dip, tmp_path):
     assert [row["iteration"] for row in table] == ["30"]
 
 
+def test_the_previous_frames_of_two_stores_are_their_own(dip, tmp_path):
+    """Both are called `previous`."""
+    dark, bright = (Image(level(value)) for value in (0.25, 0.75))
+    trajectory(tmp_path / "a.zarr", [[(0, level(0.0)), (10, level(0.25))]], dark)
+    trajectory(tmp_path / "b.zarr", [[(0, level(1.0)), (10, level(0.75))]], bright)
+    table = rows(dip("trajdist", "a.zarr", "b.zarr"))
+    sse = {row["a"]: float(row["sse"]) for row in table if row["b"] == "previous"}
+    assert sse == {"a.zarr/run-0": 0.0625 * 576, "b.zarr/run-0": 0.0625 * 576}
+
+
+def test_a_run_that_cannot_be_read_does_not_stop_the_others(dip, tmp_path):
+    run = [(0, level(0.0)), (10, level(0.25))]
+    trajectory(tmp_path / "t.zarr", [run, run, run])
+    (tmp_path / "t.zarr/run-1/frames/zarr.json").unlink()
+    done = dip("trajdist", "t.zarr", code=1)
+    assert b"run-1/frames is missing" in done.stderr
+    assert pairs(rows(done)) == [("t.zarr/run-0", "t.zarr/run-2")]
+
+
 @pytest.mark.parametrize("word", ["target", "clean", "previous"])
 def test_against_its_own(dip, tmp_path, word):
     clean = picture(*SIZE)

@@ -36,7 +36,7 @@ class Moving:
     run: Run
     before: bool = False
 
-    @cached_property
+    @property
     def size(self) -> tuple[int, ...]:
         return self.run.size
 
@@ -112,15 +112,16 @@ def walk(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, int | None, Floats, Floa
     players: dict[tuple[str, bool], _Player] = {}
     steps = {step for pair in pairs for step in pair.iterations}
     for side in (side for pair in pairs for side in (pair.a, pair.b)):
-        if isinstance(side, Moving) and (side.label, side.before) not in players:
-            players[side.label, side.before] = _Player(side, steps)
+        # by its run: what is before the frames of any run has the same label
+        if isinstance(side, Moving) and (side.run.label, side.before) not in players:
+            players[side.run.label, side.before] = _Player(side, steps)
     shared = {id(pair): set(pair.iterations) for pair in pairs}
 
     def image(side: Side, iteration: int | None) -> Floats:
         if isinstance(side, Still):
             return side.pixels
         assert iteration is not None
-        return players[side.label, side.before].at(iteration)
+        return players[side.run.label, side.before].at(iteration)
 
     for step in sorted(steps, key=lambda step: -1 if step is None else step):
         for pair in pairs:
