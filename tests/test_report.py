@@ -1,10 +1,12 @@
 """`dip report`: the table, the document and the page, of good stores and of bad ones."""
 
 import base64
+import html
 import io
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from html.parser import HTMLParser
@@ -46,6 +48,20 @@ def fits(tmp_path_factory):
     dip(*fit, "--runs", "2", "-o", "a.zarr")
     dip(*fit, "--seed", "7", "--stride", "4", "--lr", "0.005", "-o", "b.zarr")
     return folder
+
+
+@pytest.fixture(scope="module")
+def told(fits):
+    """The page of both, whose names came through a pipe: its text."""
+    from tests.conftest import DIP, environment
+
+    line = [*DIP, "report", "-o", "r.html", "--title", "Strides", "--label", "stride 2,stride 4"]
+    names = b"a.zarr\nb.zarr\n"
+    done = subprocess.run(
+        line, check=True, cwd=fits, env=environment(), input=names, capture_output=True
+    )
+    assert not done.stdout
+    return (fits / "r.html").read_text()
 
 
 def changed(path, **attrs):
@@ -255,31 +271,31 @@ def decoded(uri):
     return kind, base64.b64decode(data)
 
 
-def frames_of(page, text):
+def frames_of(text):
     blocks = re.findall(r'<script type="application/json">(.*?)</script>', text, re.S)
     return [json.loads(block) for block in blocks]
 
 
-def test_the_page_is_one_file_that_asks_for_nothing(dip, fits):
-    text = dip("report", "a.zarr", "b.zarr", "--format", "html", cwd=fits).stdout.decode()
-    page = Page(text)
+def test_the_page_is_one_file_that_asks_for_nothing(told):
+    page = Page(told)
     for _, attrs in page.tags:
         for name in ("src", "href", "action", "data", "poster", "srcset"):
             assert not attrs.get(name) or attrs[name].startswith(("data:", "#"))
-    assert "url(" not in text
-    assert "@import" not in text
+    assert "url(" not in told
+    assert "@import" not in told
     (policy,) = [m["content"] for m in page.of("meta") if "http-equiv" in m]
     assert policy.startswith("default-src 'none'")
     assert "unsafe" not in policy
 
 
-def test_what_stands_on_the_page(dip, fits):
-    done = dip("report", "a.zarr", "b.zarr", "--format", "html", "--title", "Strides", cwd=fits)
-    text = done.stdout.decode()
-    page = Page(text)
-    assert "<title>Strides</title>" in text
-    for words in ("noisy.png", "32 x 24 pixels, 3 channels", "gaussian:25", "torch", "stride"):
+def test_what_stands_on_the_page(dip, fits, told):
+    page = Page(told)
+    assert "<title>Strides</title>" in told
+    for words in ("noisy.png", "32 x 24 pixels, 3 channels", "gaussian:25", "torch"):
         assert words in page.text
+    assert "stride 4 run-0" in page.text
+    sections = [a.get("class") for _, a in page.tags]
+    assert sections.count("player") == 3
     alts = [image["alt"] for image in page.of("img") if image["alt"]]
     assert len([a for a in alts if a.startswith("Restored")]) == 3
     assert alts.count("Target") == alts.count("Clean") == 2
@@ -292,59 +308,40 @@ def test_what_stands_on_the_page(dip, fits):
     (row, *_) = rows_of(dip("report", "a.zarr", "--format", "jsonl", cwd=fits))
     assert f"to {row['final_psnr']:.4g} at iteration 20" in psnr
     assert f"best PSNR at iteration {row['best_iteration']}" in psnr
-    for run in frames_of(page, text):
+    for run in frames_of(told):
         assert [frame["at"] for frame in run] == list(range(21))
         assert len({frame["picture"] for frame in run}) == len({f["path"] for f in run}) == 21
 
 
-def test_images_of_the_page_are_those_of_the_store(dip, fits):
-    page = page_of(dip, "b.zarr", cwd=fits)
+def test_images_of_the_page_are_those_of_the_store(fits, told):
+    found = [image for image in Page(told).of("img") if image.get("alt")]
     with open_store(fits / "b.zarr") as store:
         wanted = {"Target": store.target, "Restored": store.run(0).estimate, "Clean": store.clean}
     for name, pixels in wanted.items():
-        (image,) = [i for i in page.of("img") if i.get("alt", "").split(",")[0] == name]
+        image = [image for image in found if image["alt"].split(",")[0] == name][-1]
         shown = np.asarray(PIL.Image.open(io.BytesIO(decoded(image["src"])[1])))
         np.testing.assert_array_equal(
             shown, np.moveaxis(np.rint(np.clip(pixels, 0, 1) * 255), 0, -1)
         )
 
 
-def test_the_same_stores_make_the_same_bytes(dip, fits, tmp_path):
-    out = tmp_path / "r.html"
-    dip("report", "a.zarr", "-o", out, cwd=fits)
-    done = dip("report", "a.zarr", "-o", out, cwd=fits)
+def test_the_same_stores_make_the_same_bytes(dip, fits, told):
+    words = ("--title", "Strides", "--label", "stride 2,stride 4", "-o", "r.html")
+    done = dip("report", "a.zarr", "b.zarr", *words, cwd=fits)
     assert b"left as it is" in done.stderr
 
 
-def test_the_commands_make_the_store_again(dip, fits):
+def test_the_commands_make_the_store_again(dip, fits, told):
     """`dip fit` says of a store whether it was fitted just so."""
-    import html
-
-    for name in ("a.zarr", "b.zarr"):
-        text = dip("report", name, "--format", "html", cwd=fits).stdout.decode()
-        block = html.unescape(re.search(r"<pre[^>]*>(dip .*?)</pre>", text, re.S)[1])
+    blocks = [html.unescape(block) for block in re.findall(r"<pre tabindex.*?>(.*?)<", told, re.S)]
+    for name, block in zip(("a.zarr", "b.zarr"), blocks, strict=True):
         (fit,) = [line for line in block.splitlines() if line.startswith("dip fit")]
-        import shlex
-
         words = shlex.split(fit)[1:]
         done = dip(*words, cwd=fits)
         assert b"is finished already" in done.stderr
         assert done.stdout.decode().strip() == name
-        other = [*words, "--lr", "0.5"]
-        assert b"was fitted otherwise" in dip(*other, cwd=fits, code=1).stderr
         assert "dip corrupt ORIGINAL crop:32x24+160+60 --seed 0 | dip corrupt - gaussian" in block
-
-
-def test_through_a_pipe(dip, fits, tmp_path):
-    done = dip("report", "-o", tmp_path / "out.html", stdin=b"a.zarr\nb.zarr\n", cwd=fits)
-    assert not done.stdout
-    page = Page((tmp_path / "out.html").read_text())
-    assert len([t for t, a in page.tags if a.get("class") == "player"]) == 3
-
-
-def test_labels(dip, fits):
-    page = page_of(dip, "a.zarr", "b.zarr", "--label", "stride 2,stride 4", cwd=fits)
-    assert "stride 4 run-0" in page.text
+    assert b"was fitted otherwise" in dip(*words, "--lr", "0.5", cwd=fits, code=1).stderr
 
 
 def test_markdown(dip, fits):

@@ -69,7 +69,9 @@ def report(
     ] = "",
     title: Annotated[
         str,
-        typer.Option("--title", help="Of the page.", rich_help_panel=options.WRITING),
+        typer.Option(
+            "--title", metavar="TEXT", help="Of the page.", rich_help_panel=options.WRITING
+        ),
     ] = "",
     label: options.Label = None,
     no_header: options.NoHeader = False,
