@@ -96,6 +96,9 @@ def test_a_row_per_run(dip, fits):
         assert tuple(said) == ("dip", "denoise", "complete", 20, "none", 20)
         with open_store(fits / name) as store:
             run, clean = store.run(row["run"]), store.clean
+            assert {k: run.attrs[k] for k in ("psnr", "ssim")} == {
+                k: row[k] for k in ("psnr", "ssim")
+            }
             one, other = (np.clip(x, 0, 1).astype(float) for x in (run.estimate, clean))
             assert row["psnr"] == pytest.approx(
                 peak_signal_noise_ratio(other, one, data_range=1), abs=1e-9

@@ -291,3 +291,21 @@ def test_one_bad_input_does_not_stop_the_rest(dip, tmp_path):
     done = dip("trajdist", "absent.zarr", "s.zarr", "t.zarr", "--against", "half.png", code=1)
     assert pairs(rows(done)) == [(f"t.zarr/run-{k}", "half.png") for k in range(2)]
     assert done.stderr.count(b"dip: error") == 2
+
+
+def test_a_run_of_another_store_is_named_with_it(here):
+    from dipcli.figures import compared
+    from dipcli.measure.distance import Comparison
+    from dipcli.measure.pairs import Moving, Pair
+    from dipcli.measure.trajectories import compare
+    from tests.figured import legend_of
+
+    run = [(0, level(0.0)), (10, level(0.25))]
+    trajectory(here / "a.zarr", [run, run])
+    trajectory(here / "b.zarr", [run])
+    one, two = (Moving(f"a.zarr/run-{k}", open_store("a.zarr").run(k)) for k in (0, 1))
+    other = Moving("b.zarr/run-0", open_store("b.zarr").run(0))
+    pairs = [Pair(one, two), Pair(one, other)]
+    found = compare(pairs, Comparison(), None, lambda *_: None)
+    figure = compared.draw(found, {"a.zarr": "A", "b.zarr": "B"})
+    assert [name.split("\u2013")[1].strip() for name in legend_of(figure)] == ["run-1", "B run-0"]
