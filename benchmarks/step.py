@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import plain
-from dipcli.fitting.adam import Adam
+from dipcli.fitting.optimisers.adam import Adam
 from dipcli.nets import inputs, memory, seeded
 from dipcli.nets.architecture import Architecture
 
@@ -46,9 +46,12 @@ class Fit:
         self.adam = Adam(self.net.parameters(), 1e-3)
 
     def step(self) -> None:
+        self.adam.step(self.loss(), self.loss, torch.Generator)
+
+    def loss(self) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.low):
             output = self.net(self.z)
-        self.adam.step((output - self.target).square().mean())
+        return (output - self.target).square().mean()
 
 
 class Worker:

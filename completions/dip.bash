@@ -50,6 +50,7 @@ _dip_knows() {
             options=(
                 '-o --output = <PATH>'
                 '--image = <PATH>'
+                '--std = <PATH>'
                 '--clean = @image'
                 '--mask = @image'
                 '--mask-invert'
@@ -83,9 +84,13 @@ _dip_knows() {
                 '--input-distribution = uniform normal'
                 '--input-sigma ='
                 '--input-noise ='
-                '--task = auto denoise inpaint'
+                '--task = @fit_task'
                 '--iterations ='
                 '--lr ='
+                '--optimizer = adam sgd lbfgs sgld'
+                '--loss = @fit_loss'
+                '--burn-in ='
+                '--sample-every ='
                 '--average ='
                 '--batch ='
                 '--stop = @fit_stop'
@@ -281,6 +286,31 @@ _dip_place() {
                 'gaussian'
                 'lpf:<K>'
                 'kaiser:<TAPS,BETA>'
+            )
+            ;;
+        @fit_task)
+            place=(
+                'auto'
+                'denoise'
+                'inpaint'
+                'sr:<FACTOR>'
+                'dejpeg'
+                'deblur:<SIGMA>'
+                'sense'
+                'enhance'
+                'flash:<PATH>'
+            )
+            ;;
+        @fit_loss)
+            place=(
+                'mse'
+                'l1'
+                'huber'
+                'poisson'
+                'tv:<W>'
+                'spectral:<KIND>'
+                'dc:<SIGMA>'
+                'sure:<SIGMA>'
             )
             ;;
         @fit_stop)

@@ -112,6 +112,7 @@ set -g __dip_valued \
     'fit -o' \
     'fit --output' \
     'fit --image' \
+    'fit --std' \
     'fit --clean' \
     'fit --mask' \
     'fit --preset' \
@@ -141,6 +142,10 @@ set -g __dip_valued \
     'fit --task' \
     'fit --iterations' \
     'fit --lr' \
+    'fit --optimizer' \
+    'fit --loss' \
+    'fit --burn-in' \
+    'fit --sample-every' \
     'fit --average' \
     'fit --batch' \
     'fit --stop' \
@@ -272,6 +277,27 @@ set -g __dip_place_fit_upsample \
     'gaussian' \
     'lpf:<K>' \
     'kaiser:<TAPS,BETA>'
+
+set -g __dip_place_fit_task \
+    'auto' \
+    'denoise' \
+    'inpaint' \
+    'sr:<FACTOR>' \
+    'dejpeg' \
+    'deblur:<SIGMA>' \
+    'sense' \
+    'enhance' \
+    'flash:<PATH>'
+
+set -g __dip_place_fit_loss \
+    'mse' \
+    'l1' \
+    'huber' \
+    'poisson' \
+    'tv:<W>' \
+    'spectral:<KIND>' \
+    'dc:<SIGMA>' \
+    'sure:<SIGMA>'
 
 set -g __dip_place_fit_stop \
     'auto' \
@@ -424,6 +450,7 @@ complete -c dip -n '__dip_in corrupt -h --help' -s h -l help -d 'Show this messa
 complete -c dip -n '__dip_argument fit 1 more' -F -a '(__dip_fill $__dip_place_image)'
 complete -c dip -n '__dip_in fit -o --output' -s o -l output -d 'The store: a template of {stem} {dir} {page} {seed} {arch}.' -r -F
 complete -c dip -n '__dip_in fit --image' -l image -d 'The restored image: a template, of {run} too.' -r -F
+complete -c dip -n '__dip_in fit --std' -l std -d 'The spread over runs or over samples of sgld: a template, of {run} too.' -r -F
 complete -c dip -n '__dip_in fit --clean' -l clean -d 'What the image should be; measured against, never fitted.' -r -F -a '(__dip_fill $__dip_place_image)'
 complete -c dip -n '__dip_in fit --mask' -l mask -d 'An image whose black pixels are unknown.' -r -F -a '(__dip_fill $__dip_place_image)'
 complete -c dip -n '__dip_in fit --mask-invert' -l mask-invert -d 'Its white pixels are.'
@@ -457,9 +484,13 @@ complete -c dip -n '__dip_in fit --input-channels' -l input-channels -d 'Channel
 complete -c dip -n '__dip_in fit --input-distribution' -l input-distribution -d 'Of the input noise: U(0, 0.1) or N(0, 1).' -r -f -a 'uniform normal'
 complete -c dip -n '__dip_in fit --input-sigma' -l input-sigma -d 'Sigma in pixels of a blur of the input noise.' -r -f
 complete -c dip -n '__dip_in fit --input-noise' -l input-noise -d 'Sigma of the noise that is added to the input at each step.' -r -f
-complete -c dip -n '__dip_in fit --task' -l task -d 'What to restore.' -r -f -a 'auto denoise inpaint'
+complete -c dip -n '__dip_in fit --task' -l task -d 'What to restore; auto: inpaint if pixels are unknown, else denoise.' -r -f -a '(__dip_fill $__dip_place_fit_task)'
 complete -c dip -n '__dip_in fit --iterations' -l iterations -d 'Optimiser steps.' -r -f
 complete -c dip -n '__dip_in fit --lr' -l lr -d 'Learning rate.' -r -f
+complete -c dip -n '__dip_in fit --optimizer' -l optimizer -d 'How the loss is descended.' -r -f -a 'adam sgd lbfgs sgld'
+complete -c dip -n '__dip_in fit --loss' -l loss -d 'What is descended; sigmas in 1/255. KIND: plain, l1, amplitude, amplitude-phase, radial[:POWER].' -r -f -a '(__dip_fill $__dip_place_fit_loss)'
+complete -c dip -n '__dip_in fit --burn-in' -l burn-in -d 'Iterations before the samples of sgld; 0: 7 of 20.' -r -f
+complete -c dip -n '__dip_in fit --sample-every' -l sample-every -d 'Iterations between samples of sgld; 0: at most 50.' -r -f
 complete -c dip -n '__dip_in fit --average' -l average -d 'Weight of the running mean of the outputs; 0: none.' -r -f
 complete -c dip -n '__dip_in fit --batch' -l batch -d 'Pixels a step of relunet.' -r -f
 complete -c dip -n '__dip_in fit --stop' -l stop -d 'Rule that ends the fit and chooses the estimate.' -r -f -a '(__dip_fill $__dip_place_fit_stop)'

@@ -21,7 +21,10 @@ class Entry:
     usage: str  # how it is written on the command line, with its defaults
     summary: str
     target: str  # "module:thing"
-    needs: str = ""  # of a measure, what it compares with: "target" (or what is named), "clean"
+    # of a measure, what it compares with: "target" (or what is named), "clean"; of a loss, what
+    # it cannot do without: "image", all of it, where others do with some pixels
+    needs: str = ""
+    undoes: str = ""  # of a task, the degradation that it is for
 
     def load(self) -> Any:
         module, _, thing = self.target.partition(":")
@@ -245,6 +248,62 @@ MEASURES = Registry(
     ),
 )
 
+TASKS = Registry(
+    "task",
+    Entry(
+        "denoise",
+        "denoise",
+        "fit the image as it is, and end before its noise is fitted",
+        "dipcli.fitting.tasks.denoise:Denoise",
+    ),
+    Entry(
+        "inpaint",
+        "inpaint",
+        "fill in unknown pixels, and leave the others as they are",
+        "dipcli.fitting.tasks.inpaint:Inpaint",
+    ),
+    Entry(
+        "sr",
+        "sr:FACTOR,kernel=area|lanczos|bicubic|nearest",
+        "make the image FACTOR times larger",
+        "dipcli.fitting.tasks.sr:SuperResolve",
+        undoes="downsample",
+    ),
+    Entry(
+        "dejpeg",
+        "dejpeg",
+        "take the artefacts of JPEG away",
+        "dipcli.fitting.tasks.dejpeg:Dejpeg",
+        undoes="jpeg",
+    ),
+    Entry(
+        "deblur",
+        "deblur:SIGMA,kernel=gaussian|box|motion,angle=0",
+        "undo a known blur; SIGMA is a length in pixels for box and motion",
+        "dipcli.fitting.tasks.deblur:Deblur",
+        undoes="blur",
+    ),
+    Entry(
+        "sense",
+        "sense[:FRACTION,mode=random|radial,seed=0,page=1,place=0]",
+        "restore what `corrupt fourier` left; the image says how it was made",
+        "dipcli.fitting.tasks.sense:Sense",
+        undoes="fourier",
+    ),
+    Entry(
+        "enhance",
+        "enhance",
+        "add the detail that a short fit has not learned once more",
+        "dipcli.fitting.tasks.enhance:Enhance",
+    ),
+    Entry(
+        "flash",
+        "flash:IMAGE",
+        "fit the image from IMAGE, which shows the same with flash",
+        "dipcli.fitting.tasks.flash:Flash",
+    ),
+)
+
 PRESETS = Registry(
     "preset",
     Entry(
@@ -304,5 +363,66 @@ RULES = Registry(
         "self-validation",
         "the least error at one pixel in fifty that the fit does not see",
         "dipcli.fitting.stopping.self_validation:SelfValidation",
+    ),
+)
+
+LOSSES = Registry(
+    "loss",
+    Entry("mse", "mse", "squares: white Gaussian noise", "dipcli.fitting.losses.mse:Mse"),
+    Entry("l1", "l1", "absolute values: outliers, impulses", "dipcli.fitting.losses.l1:L1"),
+    Entry(
+        "huber",
+        "huber",
+        "squares of differences below 0.05, absolute values beyond",
+        "dipcli.fitting.losses.huber:Huber",
+    ),
+    Entry(
+        "poisson",
+        "poisson",
+        "the likelihood of photon counts",
+        "dipcli.fitting.losses.poisson:Poisson",
+    ),
+    Entry(
+        "tv",
+        "tv:W",
+        "mse and W times the total variation of the network's image",
+        "dipcli.fitting.losses.tv:Tv",
+        needs="image",
+    ),
+    Entry(
+        "spectral",
+        "spectral:KIND",
+        "of Fourier coefficients: plain, l1, amplitude, amplitude-phase, radial[:POWER]",
+        "dipcli.fitting.losses.spectral:Spectral",
+        needs="image",
+    ),
+    Entry(
+        "dc",
+        "dc:SIGMA",
+        "as likely a noise of SIGMA in 1/255 as any, but not less",
+        "dipcli.fitting.losses.dc:Dc",
+        needs="image",
+    ),
+    Entry(
+        "sure",
+        "sure:SIGMA",
+        "an estimate of the error to the clean image; SIGMA of the noise in 1/255",
+        "dipcli.fitting.losses.sure:Sure",
+        needs="image",
+    ),
+)
+
+OPTIMISERS = Registry(
+    "optimizer",
+    Entry("adam", "adam", "Adam", "dipcli.fitting.optimisers.adam:Adam"),
+    Entry("sgd", "sgd", "plain gradient descent", "dipcli.fitting.optimisers.sgd:Sgd"),
+    Entry(
+        "lbfgs", "lbfgs", "100 steps of Adam, then L-BFGS", "dipcli.fitting.optimisers.lbfgs:Lbfgs"
+    ),
+    Entry(
+        "sgld",
+        "sgld",
+        "Adam and noise on the weights: the estimate is a mean of samples",
+        "dipcli.fitting.optimisers.sgld:Sgld",
     ),
 )

@@ -45,6 +45,11 @@ CORRUPT = {
     "dip corrupt a.png -o ": HERE,
     "dip corrupt a.png -fo ": HERE,
     "dip corrupt a.png --output=m": {"--output=my file.png"},
+    "dip fit --loss ": {
+        *("mse", "l1", "huber", "poisson", "tv:", "spectral:", "dc:", "sure:"),
+    },
+    "dip fit --optimizer sg": {"sgd", "sgld"},
+    "dip fit --std ": HERE,
     # the image
     "dip corrupt ": IMAGES,
     "dip corrupt --seed 1 --alpha=keep -fq -o x.png ": IMAGES,

@@ -52,6 +52,22 @@ def test_forward_is_apply(spec, channels, size):
     assert batch[0, 1].numpy() == pytest.approx(2 * applied, abs=2e-5)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (7, 13), (16, 16)])
+@pytest.mark.parametrize("spec", LINEAR)
+def test_without_torch_it_is_the_same_map(spec, size):
+    x = np.random.default_rng(1).random((3, *size))
+    forward, linear = (
+        face(size, np.random.default_rng(3)) for face in (parse(spec).forward, parse(spec).linear)
+    )
+    np.testing.assert_allclose(linear(x), forward(torch.from_numpy(x)).numpy(), atol=1e-12)
+
+
+def test_what_is_not_linear_has_neither_face():
+    for face in (parse("jpeg:10").forward, parse("jpeg:10").linear):
+        with pytest.raises(DipError, match="nothing can be fitted through jpeg"):
+            face((8, 8), np.random.default_rng())
+
+
 @pytest.mark.parametrize("spec", LINEAR)
 def test_gradients_flow(spec):
     """<A x, y> = <x, A' y>, the right side by automatic differentiation."""

@@ -8,8 +8,8 @@ import pytest
 
 from dipcli.cli import options
 from dipcli.errors import DipError, UsageError
-from dipcli.fitting import hardware, plan
-from dipcli.fitting.settings import Settings, resolve, shallower
+from dipcli.fitting import hardware, plan, tasks
+from dipcli.fitting.settings import Asked, Settings, resolve, shallower
 from dipcli.images import Image
 from dipcli.registry import ARCHITECTURES, PRESETS
 
@@ -162,11 +162,12 @@ def test_a_depth_that_is_too_deep():
 def test_the_task_follows_from_the_image():
     image = Image(np.zeros((1, 64, 64), np.float32))
     holed = image.with_pixels(np.where(np.eye(64), np.nan, image.pixels))
-    assert plan.settle(Settings(), image, deep=False).task == "denoise"
-    assert plan.settle(Settings(), holed, deep=False).task == "inpaint"
-    assert plan.settle(Settings(task="denoise"), holed, deep=False).task == "denoise"
+    assert str(tasks.settle("auto", image, "a.png")) == "denoise"
+    assert str(tasks.settle("auto", holed, "a.png")) == "inpaint"
+    assert str(tasks.settle("denoise", holed, "a.png")) == "denoise"
     with pytest.raises(DipError, match="every pixel is unknown"):
-        plan.settle(Settings(), image.with_pixels(image.pixels * np.nan), deep=False)
+        tasks.settle("auto", image.with_pixels(image.pixels * np.nan), "a.png")
+    assert plan.settle(Asked({}), tasks.parse("inpaint"), (64, 64)).task == "inpaint"
 
 
 def test_threads_come_from_a_rule(monkeypatch):

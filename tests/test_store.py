@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dipcli.degrade import Model, parse
 from dipcli.images import Meta, Resolution, Scale
 from dipcli.store import Store, open_store, pixels_digest, read_image
 from tests.stores import (
@@ -171,10 +172,12 @@ def test_the_same_chunks_every_time(tmp_path):
 
 def test_super_resolution_has_two_sizes(tmp_path):
     path, large = tmp_path / "a", picture(3, 32, 24)
-    with being_written(path, picture(3, 16, 12), task="sr:2", clean=large, size=(3, 32, 24)) as (
-        _,
+    words = {"task": "sr:2", "model": Model(parse("downsample:2"))}
+    with being_written(path, picture(3, 16, 12), clean=large, size=(3, 32, 24), **words) as (
+        store,
         run,
     ):
+        assert store.model == words["model"]
         run.append(0, large.pixels)
         run.write_image("estimate", large.pixels)
         run.finish("complete")

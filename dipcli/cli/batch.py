@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 
 from dipcli.cli import console, naming, streams
+from dipcli.degrade import Degradation
 from dipcli.errors import DipError, UsageError
-from dipcli.fitting import hardware, plan
-from dipcli.fitting.settings import Settings
+from dipcli.fitting import hardware, plan, tasks
+from dipcli.fitting.settings import Asked, Settings
+from dipcli.fitting.tasks import Task
+from dipcli.fitting.tasks.flash import Flash
 from dipcli.images import Image
 from dipcli.store import image_part, open_store
 
@@ -46,11 +49,13 @@ class Reading:
         path = naming.fill(self.mask, values)
         return MaskFile(path, self.mask_invert).apply(image, np.random.default_rng(0))
 
-    def reference(self, image: Image, values: Mapping[str, Any]) -> Image | None:
+    def reference(self, image: Image, values: Mapping[str, Any], task: Task) -> Image | None:
         """`--clean`, on the scale of the image where both hold numbers of one kind."""
         if self.clean is None:
             return None
-        return streams.reference(naming.fill(self.clean, values), image, "--clean")
+        larger = task.size(image.size) != image.size
+        path = naming.fill(self.clean, values)
+        return streams.reference(path, image, "--clean", any_size=larger)
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,7 @@ class Item:
 def collect(
     sources: Sequence[streams.Input],
     reading: Reading,
-    asked: Settings,
-    given: Mapping[str, Any],
+    asked: Asked,
     template: str | None,
     scratch: Path,
 ) -> Iterator[Item | DipError]:
@@ -84,9 +88,11 @@ def collect(
             name = DEFAULT_PAGES if template == DEFAULT and len(pages) > 1 else template
             if many or len(pages) > 1:
                 naming.check_apart(name)
+            if asked.task == tasks.AUTO and (told := tasks.suggestion(pages[0])):
+                _suggest(source.name, *told)
             for image in pages:
-                values = _values(source.name, image, asked)
-                yield _item(source.name, values, image, reading, asked, given, name, scratch)
+                values = _values(source.name, image, asked.settings())
+                yield _item(source.name, values, image, reading, asked, name, scratch)
         except UsageError:
             raise
         except DipError as error:
@@ -98,20 +104,26 @@ def _item(
     values: dict[str, Any],
     image: Image,
     reading: Reading,
-    asked: Settings,
-    given: Mapping[str, Any],
+    asked: Asked,
     template: str | None,
     scratch: Path,
 ) -> Item:
     image = reading.masked(image, values)
-    settings = plan.settle(asked, image, deep="depth" in given or "stride" in given)
-    if settings.depth < asked.depth:
-        height, width = image.size
+    task = tasks.settle(asked.task, image, source)
+    clean = reading.reference(image, values, task)
+    flash = isinstance(task, Flash) and streams.reference(task.path, image, "--task flash")
+    height, width = task.size(image.size, clean.size if clean else None)
+    settings = plan.settle(asked, task, (height, width))
+    if settings.depth < asked.settings(str(task)).depth:
         console.note(f"{source}: {width}x{height} pixels allow {settings.depth} of the levels only")
     path, final = place(template, values, scratch)
     name = f"{source} page {image.page}" if image.page > 1 else source
-    clean = reading.reference(image, values)
-    return Item(source, values, plan.Request(path, image, name, settings, clean), final)
+    request = plan.Request(path, image, name, settings, clean, flash or None)
+    return Item(source, values, request, final)
+
+
+def _suggest(source: str, done: Degradation, task: str) -> None:
+    console.note(f"{source} says that it was made by {done}; --task {task} would undo it")
 
 
 def place(template: str | None, values: Mapping[str, Any], scratch: Path) -> tuple[str, str]:
@@ -141,7 +153,8 @@ def _recorded(name: str, given: Mapping[str, Any]) -> Item:
         settings = Settings.from_config({**runs[0].attrs["config"], **given})
         image = image_part(store, "target")
         clean = image_part(store, "clean") if store.clean is not None else None
-        request = plan.Request(name, image, str(store.attrs["image"]), settings, clean)
+        flash = image_part(store, "flash") if store.flash is not None else None
+        request = plan.Request(name, image, str(store.attrs["image"]), settings, clean, flash)
     return Item(name, _values(name, image, settings), request, name)
 
 
@@ -150,10 +163,12 @@ def costs(item: Item, at_once: int) -> list[dict[str, Any]]:
     request, settings = item.request, item.request.settings
     cost = request.cost
     chosen = hardware.Hardware.choose(settings, cost.flops, at_once)
-    pixels = request.image.pixels.size
+    height, width = request.size
+    pixels = request.image.channels * height * width
     numbers = len(settings.saves()) * (2 if settings.save_dtype == "float16" else 4)
-    disk = settings.runs * (numbers * pixels + 12 * cost.parameters) + 4 * pixels
-    rows: dict[str, Any] = {"image": request.name, "store": item.final}
+    given = sum(i.pixels.size for i in (request.image, request.clean, request.flash) if i)
+    disk = settings.runs * ((numbers + 4) * pixels + cost.state) + 4 * given
+    rows: dict[str, Any] = {"image": request.name, "store": item.final, "size": f"{width}x{height}"}
     for f in fields(settings):
         value = getattr(settings, f.name)
         rows[f.name] = ",".join(map(str, value)) if isinstance(value, tuple) else value

@@ -77,7 +77,7 @@ def corrupt(
         degraded = _degrade(pages, chain, seed, progress)
         first = next(degraded)
         chosen = chosen or images.format_for_pipe(first, len(pages), depth)
-        history = degrade.provenance(chain, seed, first.history)
+        history = degrade.provenance(chain, seed, first.history, first.page)
         encoded = images.encode(itertools.chain([first], degraded), chosen, depth, history)
     for remark in encoded.notes:
         console.note(remark)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,19 +12,20 @@ import typer
 
 from dipcli.cli import console, options
 from dipcli.errors import DipError, UsageError
-from dipcli.registry import ARCHITECTURES, PRESETS
+from dipcli.registry import ARCHITECTURES, PRESETS, TASKS
 
 if TYPE_CHECKING:
     from dipcli.cli.batch import Item
-    from dipcli.fitting.settings import Settings
 
 EXAMPLES = (
     "dip fit noisy.png --arch dip --save-every 50 -o traj.zarr",
     "dip fit holes.png --image restored.png",
+    "dip fit small.png --task sr:4 --image large.png",
     "dip fit a.png b.png --runs 2 -o '{stem}.zarr'",
+    "dip fit noisy.png --optimizer sgld --iterations 20000 --image mean.png --std doubt.tif",
     "dip corrupt builtin:astronaut crop:64x64 gaussian:25 | dip fit --image - > restored.png",
 )
-LISTS = {"Architectures": ARCHITECTURES, "Presets": PRESETS}
+LISTS = {"Tasks": TASKS, "Architectures": ARCHITECTURES, "Presets": PRESETS}
 
 
 @options.of_settings
@@ -42,6 +43,12 @@ def fit(
     image: Annotated[
         str | None,
         typer.Option("--image", help="The restored image: a template, of {run} too."),
+    ] = None,
+    std: Annotated[
+        str | None,
+        typer.Option(
+            "--std", help="The spread over runs or over samples of sgld: a template, of {run} too."
+        ),
     ] = None,
     clean: Annotated[
         str | None,
@@ -82,18 +89,17 @@ def fit(
     console.set_volume(quiet=quiet, verbose=verbose)
     from dipcli.cli import batch, naming, restored, streams
     from dipcli.cli.working import Work, announce
+    from dipcli.fitting.settings import Asked
 
     given = options.given(words)
-    asked = _settings(given, preset, like)
-    if output == "-" and image == "-":
-        msg = "-o - and --image - would both fill stdout: choose one"
+    asked = Asked(given, preset, _config(like) if like else None)
+    settings = asked.settings()  # it complains, before any image is read, of what cannot be
+    made = {"-o": output, "--image": image, "--std": std}
+    to_stdout = [f"{flag} -" for flag, template in made.items() if template == "-"]
+    if len(to_stdout) > 1:
+        msg = f"{' and '.join(to_stdout)} would all fill stdout: choose one"
         raise UsageError(msg)
-    for template, flag in (
-        (output, "-o"),
-        (image, "--image"),
-        (clean, "--clean"),
-        (mask, "--mask"),
-    ):
+    for flag, template in {**made, "--clean": clean, "--mask": mask}.items():
         naming.check(template or "", flag)
 
     with tempfile.TemporaryDirectory(prefix="dip-fit-") as scratch:
@@ -103,10 +109,10 @@ def fit(
             reading = batch.Reading(page, axes, normalize, alpha, clean, mask, mask_invert)
             template = output if output or image else batch.DEFAULT
             sources = streams.inputs(images or [], "image")
-            found = list(batch.collect(sources, reading, asked, given, template, Path(scratch)))
+            found = list(batch.collect(sources, reading, asked, template, Path(scratch)))
         items = [item for item in found if not isinstance(item, DipError)]
         naming.distinct([item.final for item in items if item.final], "-o")
-        work = Work(items, asked, restored.outputs(image, items), image_format, force)
+        work = Work(items, settings, restored.outputs(image, std, items), image_format, force)
         work.errors += [error for error in found if isinstance(error, DipError)]
         if dry_run:
             at_once = work.at_once()
@@ -125,16 +131,12 @@ def fit(
         raise typer.Exit(1)
 
 
-def _settings(given: dict[str, Any], preset: str | None, like: str | None) -> Settings:
-    """What is asked for, before an image decides what was left to it."""
-    from dipcli.fitting.settings import Settings, resolve
-
-    if like is None:
-        return resolve(given, preset)
+def _config(like: str) -> Mapping[str, Any]:
+    """What a store records of its fit."""
     from dipcli.store import read_run
 
-    config = read_run(like).attrs["config"]
-    return Settings.from_config({**config, **given})
+    config: Mapping[str, Any] = read_run(like).attrs["config"]
+    return config
 
 
 def _say_how_to_go_on(items: Sequence[Item]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from dipcli import files
 from dipcli.cli import console, streams
 from dipcli.errors import BadStore, UsageError
-from dipcli.fitting import hardware
+from dipcli.fitting import hardware, tasks
 from dipcli.fitting.settings import Settings, resolve, shallower
 from dipcli.gp import tables
 from dipcli.gp.tables import Ensemble, Row
@@ -129,7 +129,11 @@ def _recorded(source: streams.Input, given: Mapping[str, Any]) -> Network:
             raise BadStore(msg)
         settings = Settings.from_config({**runs[0].attrs["config"], **given})
         channels, height, width = runs[0].size
-        return Network(source.name, settings, (height, width), channels, store.target)
+        picture = None
+        if settings.input == "image":
+            task = tasks.parse(settings.task)
+            picture = task.picture(store.target, (height, width), store.flash)
+        return Network(source.name, settings, (height, width), channels, picture)
 
 
 # -- what is typed -----------------------------------------------------------------------------

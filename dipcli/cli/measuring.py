@@ -10,6 +10,7 @@ import numpy as np
 
 from dipcli.cli import console, streams
 from dipcli.cli.sources import Failures, Fitted, Picture, Source
+from dipcli.degrade import Seen
 from dipcli.errors import DipError, UsageError
 from dipcli.images import Floats, Image
 from dipcli.measure.base import Measure, Values
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ONSET = "onset"
-Seen = tuple[Taken, int | None, Values]
+UNLIKE = ("sr", "sense")  # tasks whose target is no image like the one that is restored
+Look = tuple[Taken, int | None, Values]
 
 
 class Measuring:
@@ -75,12 +77,14 @@ class Measuring:
             return measured.error2d(self._references(sources), self.at, labels)
         return measured.draw(self.name, self.taken, labels, levels)
 
-    def _references(self, sources: Sequence[Source]) -> Iterator[tuple[str, Any, Floats]]:
+    def _references(
+        self, sources: Sequence[Source]
+    ) -> Iterator[tuple[str, Any, Floats, Seen | None]]:
         for source in sources:
             if isinstance(source, Fitted):
-                yield source.source, source.run, self._reference(source)
+                yield source.source, source.run, self._reference(source), self._seen(source)
 
-    def _each(self, sources: Sequence[Source]) -> Iterator[Seen]:
+    def _each(self, sources: Sequence[Source]) -> Iterator[Look]:
         """What the measure says of every frame, as it is read."""
         with console.progress() as progress:
             for source in sources:
@@ -91,7 +95,7 @@ class Measuring:
                 except DipError as error:
                     self.failures.add(error)
 
-    def _of(self, source: Source, progress: console.Progress) -> Iterator[Seen]:
+    def _of(self, source: Source, progress: console.Progress) -> Iterator[Look]:
         measure = self._measure(source)
         if isinstance(source, Picture):
             if self.name == ONSET:
@@ -105,7 +109,8 @@ class Measuring:
         else:
             run = source.run
             recorded = self.asked in (None, self.entry.needs) or not self.entry.needs
-            count, frames = through(run, self.kind, measure, self.at, recorded=recorded)
+            seen = self._seen(source)
+            count, frames = through(run, self.kind, measure, self.at, recorded=recorded, seen=seen)
             taken = Taken(source.source, run.number, measure, best_of(run))
         self.taken.append(taken)
         for done, (iteration, values) in enumerate(frames, 1):
@@ -115,12 +120,16 @@ class Measuring:
 
     def _measure(self, source: Source) -> Measure:
         reference = self._reference(source)
-        if isinstance(source, Fitted) and reference.shape != source.run.size:
-            msg = (
-                f"{source.label} restores an image of another size than what it was fitted to: "
-                "name with --reference what to compare it with"
-            )
-            raise DipError(msg)
+        if isinstance(source, Fitted):
+            seen, size = self._seen(source), source.run.size
+            shown = seen(np.zeros(size, np.float32)).shape if seen else size
+            if reference.shape != shown:
+                height, width = reference.shape[1:]
+                msg = (
+                    f"{source.label} has frames of {shown[2]}x{shown[1]}, and the reference "
+                    f"is {width}x{height}: they cannot be compared"
+                )
+                raise DipError(msg)
         measure: Measure = self.entry.load()(reference, self.bands)
         return measure
 
@@ -136,9 +145,21 @@ class Measuring:
             return self._named(asked, source.image)
         if not self.entry.needs:
             return np.zeros(source.run.size, np.float32)
+        task = str(source.store.attrs["task"]).partition(":")[0]
+        if self.asked is None and asked == "target" and task in UNLIKE:
+            msg = (
+                f"{source.label} restores ({task}) what its target does not show: name what to "
+                "compare it with, --reference clean|IMAGE, or target, as the fit saw it"
+            )
+            raise DipError(msg)
         if asked in ("target", "clean"):
             return image_part(source.store, asked).pixels
-        return self._named(asked, image_part(source.store, "target"))
+        return self._named(asked, image_part(source.store, "target"), any_size=True)
 
-    def _named(self, path: str, image: Image) -> Floats:
-        return streams.reference(path, image, "--reference").pixels
+    def _named(self, path: str, image: Image, *, any_size: bool = False) -> Floats:
+        return streams.reference(path, image, "--reference", any_size=any_size).pixels
+
+    def _seen(self, source: Fitted) -> Seen | None:
+        """What frames go through: compared with the target, what they did in the fit."""
+        asked = self.asked or self.entry.needs
+        return source.seen if self.entry.needs and asked == "target" else None

@@ -15,7 +15,7 @@ from dipcli.store import image_part, open_store, runs_part, split_name
 S = TypeVar("S", bound=Source)
 Sides = tuple[Side, Side]
 WORDS = ("auto", "runs", "target", "clean", "previous")
-PREVIOUS = "previous"
+PREVIOUS, TARGET = "previous", "target"
 
 
 def pairs(sources: Sequence[Source], against: str, at: Sequence[int]) -> Iterator[Pair | DipError]:
@@ -75,7 +75,7 @@ def _auto(runs: Sequence[Fitted]) -> Iterator[Sides | DipError]:
 
 def _alone(run: Fitted) -> Iterator[Sides]:
     """A run with its target, its clean image, and itself one frame before."""
-    yield from _own(run, "target")
+    yield from _own(run, TARGET)
     if run.store.clean is not None:
         yield from _own(run, "clean")
     if len(run.run.iterations) > 1:
@@ -100,7 +100,8 @@ def _own(run: Fitted, part: str) -> Iterator[Sides]:
     if part == PREVIOUS:
         yield _moving(run), Moving(PREVIOUS, run.run, before=True)
     else:
-        yield _moving(run), Still(f"{run.source}/{part}", image_part(run.store, part).pixels)
+        still = Still(f"{run.source}/{part}", image_part(run.store, part).pixels)
+        yield (_fitted(run) if part == TARGET else _moving(run)), still
 
 
 def _with(source: Source, name: str, other: Moving | None) -> Iterator[Sides]:
@@ -109,10 +110,12 @@ def _with(source: Source, name: str, other: Moving | None) -> Iterator[Sides]:
         image = source.image
         one: Side = Still(source.label, image.pixels)
     else:
-        image = image_part(source.store, "target")
-        one = _moving(source)
+        image = image_part(source.store, TARGET)
+        one = _fitted(source) if (split_name(name) or ("", ""))[1] == TARGET else _moving(source)
     if other is None:
-        yield one, Still(name, streams.reference(name, image, "--against").pixels)
+        # sizes are compared when the pair is: that of a run need not be its target's
+        still = streams.reference(name, image, "--against", any_size=isinstance(source, Fitted))
+        yield one, Still(name, still.pixels)
     elif other.label != one.label:
         yield one, other
 
@@ -140,3 +143,8 @@ def _of_pictures(pictures: Sequence[Picture]) -> Iterator[Sides]:
 
 def _moving(run: Fitted) -> Moving:
     return Moving(run.label, run.run)
+
+
+def _fitted(run: Fitted) -> Moving:
+    """A run as it is compared with a target: through the model of its fit."""
+    return Moving(run.label, run.run, seen=run.seen)

@@ -1,4 +1,4 @@
-"""The restored images of `dip fit --image`: named before the work, written after it."""
+"""The images of `dip fit --image` and `--std`: named before the work, written after it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from typing import Any
 from dipcli import __version__, files
 from dipcli.cli import console, naming, streams
 from dipcli.cli.batch import Item
-from dipcli.errors import UsageError
+from dipcli.errors import DipError, UsageError
 from dipcli.fitting import plan
 from dipcli.fitting.settings import Settings
-from dipcli.images import Image, encode, format_for_pipe
+from dipcli.images import Image, Scale, encode, format_for_pipe
 from dipcli.store import image_part, open_store, pixels_digest
 
 
 @dataclass(frozen=True)
 class Output:
-    """One image to be: pages of one input, of one run or the mean of all."""
+    """One image to be: pages of one input, of one run or of all; restored, or their spread."""
 
     path: str
     items: tuple[Item, ...]
     run: int | None
+    std: bool = False
 
     def provenance(self) -> dict[str, Any]:
         """What the image says of itself; known before the fit, which need not be done twice."""
@@ -39,6 +40,12 @@ class Output:
             "runs": request.settings.runs if self.run is None else [self.run],
             "sha256": [pixels_digest(item.request.image.pixels) for item in self.items],
         }
+        if self.std:
+            record["std"] = True
+        if request.flash is not None:
+            record["flash_sha256"] = pixels_digest(request.flash.pixels)
+        if request.size != request.image.size:
+            record["size"] = list(request.size)
         before = request.image.history
         return {**record, "input": dict(before)} if before else record
 
@@ -47,8 +54,39 @@ class Output:
         return streams.stands(self.path, self.provenance())
 
 
-def outputs(template: str | None, items: Sequence[Item]) -> list[Output]:
-    """The images that are asked for; pages of one input are a stack, if the template lets them."""
+def outputs(image: str | None, std: str | None, items: Sequence[Item]) -> list[Output]:
+    """All images that are asked for."""
+    found = _outputs(image, items, "--image") + _outputs(std, items, "--std")
+    naming.distinct([output.path for output in found], "--image and --std")
+    for output in found:
+        if output.std:
+            _check_spread(output)
+    return found
+
+
+def _check_spread(output: Output) -> None:
+    """Refuse the spread of one thing."""
+    for settings in (item.request.settings for item in output.items):
+        if settings.optimizer == "sgld":
+            if settings.samples < 2:
+                msg = "--std takes two samples: make --burn-in or --sample-every smaller"
+                raise UsageError(msg)
+        elif output.run is not None:
+            msg = (
+                "--std of one {run} is the spread over its samples, which only --optimizer sgld "
+                "takes; without {run} and {seed} it is that over runs"
+            )
+            raise UsageError(msg)
+        elif settings.runs < 2:
+            msg = (
+                "--std is the spread over runs, or over samples: "
+                "it takes --runs 2 or more, or --optimizer sgld"
+            )
+            raise UsageError(msg)
+
+
+def _outputs(template: str | None, items: Sequence[Item], flag: str) -> list[Output]:
+    """Of one template; pages of one input are a stack, if it lets them."""
     if template is None:
         return []
     found: dict[str, list[tuple[Item, int | None]]] = {}
@@ -63,12 +101,13 @@ def outputs(template: str | None, items: Sequence[Item]) -> list[Output]:
     for path, parts in found.items():
         if len({(item.source, k) for item, k in parts}) > 1:
             msg = (
-                f"--image {template}: several images would be called {path}; "
+                f"{flag} {template}: several images would be called {path}; "
                 "{stem}, {page} or {run} in it tells them apart"
             )
             raise UsageError(msg)
     return [
-        Output(path, tuple(item for item, _ in parts), parts[0][1]) for path, parts in found.items()
+        Output(path, tuple(item for item, _ in parts), parts[0][1], flag == "--std")
+        for path, parts in found.items()
     ]
 
 
@@ -83,10 +122,12 @@ def check_free(output: Output, form: str | None, *, force: bool) -> None:
 
 
 def write(output: Output, form: str | None, *, force: bool) -> None:
-    """Write one restored image from the stores of its pages."""
-    pages = [_restored(item, output.run) for item in output.items]
+    """Write one image from the stores of its pages; a spread as floats, if the format can."""
+    make = _spread if output.std else _restored
+    pages = [make(item, output.run) for item in output.items]
     form = streams.output_format(output.path, form) or format_for_pipe(pages[0], len(pages))
-    encoded = encode(pages, form, None, output.provenance())
+    depth = "float" if output.std and form in ("tiff", "npy") else None
+    encoded = encode(pages, form, depth, output.provenance())
     for remark in encoded.notes:
         console.note(remark)
     if not streams.write_output(output.path, encoded.data, force=force):
@@ -103,6 +144,17 @@ def _restored(item: Item, run: int | None) -> Image:
         pixels = plan.restored(store)
         assert pixels is not None  # its runs are complete, or nobody would ask
         return image.with_pixels(pixels)
+
+
+def _spread(item: Item, run: int | None) -> Image:
+    """Measured from nothing: it has the scale of the image, and no offset."""
+    with open_store(item.store) as store:
+        pixels = plan.spread(store, run)
+        if pixels is None:
+            msg = f"{item.request.name}: the fit ended before there were two samples for --std"
+            raise DipError(msg)
+        image = image_part(store, f"run-{run or 0}/estimate")
+        return image.with_pixels(pixels, alpha=None, scale=Scale(image.scale.scale))
 
 
 def summary(items: Sequence[Item]) -> list[Mapping[str, Any]]:

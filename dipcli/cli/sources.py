@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dipcli import files
 from dipcli.cli import console, streams
+from dipcli.degrade import Seen
 from dipcli.errors import BadStore, DipError, UsageError
 from dipcli.images import Image
 from dipcli.store import Run, Store, image_part, open_store, runs_part, split_name
@@ -30,6 +31,12 @@ class Fitted:
     @property
     def label(self) -> str:
         return f"{self.source}/{self.run.name}"
+
+    @property
+    def seen(self) -> Seen | None:
+        """What its frames go through before they are compared with the target; None: nothing."""
+        model = self.store.model
+        return model.seen(self.run.size[1:]) if model else None
 
 
 @dataclass(frozen=True)

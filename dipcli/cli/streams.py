@@ -80,7 +80,7 @@ def read_images(
     return stack.pages(page, normalize=normalize, alpha=alpha)
 
 
-def reference(path: str, image: Image, option: str) -> Image:
+def reference(path: str, image: Image, option: str, *, any_size: bool = False) -> Image:
     """What an image is compared with, on its scale where both hold numbers of one kind."""
     if Input(path).is_store:
         other = store.read_image(path)
@@ -90,7 +90,7 @@ def reference(path: str, image: Image, option: str) -> Image:
         same = stack.numbers.dtype == image.dtype
         number = image.page if len(stack) > 1 else 1
         other = stack.pages(str(number), normalize=f"{low!r}:{high!r}" if same else "auto")[0]
-    if other.pixels.shape != image.pixels.shape:
+    if other.channels != image.channels or (other.size != image.size and not any_size):
         msg = (
             f"{option} {path} is {_shape(other)}, and the image is {_shape(image)}: "
             "they cannot be compared"

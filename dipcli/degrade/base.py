@@ -1,8 +1,8 @@
 """What a degradation is, how one is written in words, and how several follow one another.
 
-A degradation is a frozen dataclass with two faces. `apply` corrupts an image; `forward`, which
-only the linear ones have, gives the same map on torch tensors, so that a fit can compare through
-it.
+A degradation is a frozen dataclass. `apply` corrupts an image; the linear ones have two faces
+more, the same map of plain numbers: `forward` on torch tensors, so that a fit can compare through
+it, and `linear` on numpy arrays, so that an instrument can without torch.
 Its field without default is the value, its other fields are the keys: the grammar
 `name:value,key=value` is read from them, and so are the bounds.
 """
@@ -14,11 +14,12 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
 from dipcli import __version__
+from dipcli.degrade.linear import Linear
 from dipcli.errors import UsageError
 from dipcli.images import Image, Provenance
 from dipcli.registry import DEGRADATIONS
@@ -26,6 +27,7 @@ from dipcli.registry import DEGRADATIONS
 if TYPE_CHECKING:
     from torch import Tensor
 
+D = TypeVar("D", bound="Degradation")
 Operator = Callable[["Tensor"], "Tensor"]  # (..., channel, y, x) -> (..., channel, y, x)
 
 
@@ -67,8 +69,15 @@ class Degradation(ABC):
 
         Not under autocast: a fit compares in the precision of its target.
         """
-        msg = f"nothing can be fitted through {self.name}"
-        raise UsageError(msg)
+        raise UsageError(self._nonlinear)
+
+    def linear(self, size: tuple[int, int], rng: np.random.Generator) -> Linear:
+        """The same for arrays (channel, y, x) of float64."""
+        raise UsageError(self._nonlinear)
+
+    @property
+    def _nonlinear(self) -> str:
+        return f"nothing can be fitted through {self.name}"
 
     def __str__(self) -> str:
         """In the words of the command line, every key named: `parse` gives it back."""
@@ -82,12 +91,17 @@ def parse(spec: str) -> Degradation:
     """`gaussian:25,clip=0` -> Gaussian(sigma=25.0, clip=False)."""
     name = re.split("[:,]", spec, maxsplit=1)[0]
     entry = DEGRADATIONS.find(name)
-    kind = entry.load()
     try:
-        return kind(**_read_words(kind, spec[len(name) :]))  # type: ignore[no-any-return]
+        degradation: Degradation = build(entry.load(), spec[len(name) :])
     except UsageError as error:
         msg = f"{spec!r}: {error}; it is written {entry.usage}"
         raise UsageError(msg) from None
+    return degradation
+
+
+def build(kind: type[D], words: str) -> D:
+    """A degradation from what follows its name: `:25,clip=0`."""
+    return kind(**_read_words(kind, words))
 
 
 def corrupt(image: Image, chain: Iterable[Degradation], seed: int = 0) -> Image:
@@ -98,10 +112,16 @@ def corrupt(image: Image, chain: Iterable[Degradation], seed: int = 0) -> Image:
 
 
 def provenance(
-    chain: Sequence[Degradation], seed: int, before: Provenance | None = None
+    chain: Sequence[Degradation], seed: int, before: Provenance | None = None, page: int = 1
 ) -> dict[str, Any]:
-    """What a degraded image says of itself; `before` is what its source said."""
-    record = {"version": __version__, "seed": seed, "degradations": [str(d) for d in chain]}
+    """What a degraded image says of itself; `before` is what its source said.
+
+    `page` is the first of its pages in the stack that they were taken from: random numbers differ
+    by it.
+    """
+    record: dict[str, Any] = {"version": __version__, "seed": seed}
+    record |= {"page": page} if page > 1 else {}
+    record["degradations"] = [str(d) for d in chain]
     return {**record, "input": dict(before)} if before else record
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from dipcli.degrade.base import Degradation, Operator, key, value
-from dipcli.degrade.linear import Array, beside, over_known
+from dipcli.degrade.linear import Array, Linear, beside, over_known
 from dipcli.images import Image
 
 if TYPE_CHECKING:
@@ -29,10 +29,14 @@ class Blur(Degradation):
     angle: float = key(0.0)  # degrees, of motion
 
     def apply(self, image: Image, rng: np.random.Generator) -> Image:
-        weights = self.weights()
-        if weights.size == 1:
+        if self.weights().size == 1:
             return image
-        frame = _Frame(image.size, weights)
+        # a known pixel has at least its own weight, which is more than that
+        blurred = over_known(self.linear(image.size, rng), image.pixels, 1e-9)
+        return image.with_pixels(np.where(image.unknown, np.nan, blurred))
+
+    def linear(self, size: tuple[int, int], rng: np.random.Generator) -> Linear:
+        frame = _Frame(size, self.weights())
         margins = [(0, 0), (frame.top, frame.top), (frame.left, frame.left)]
 
         def blur(x: Array) -> Array:
@@ -40,9 +44,7 @@ class Blur(Degradation):
             x = np.fft.irfft2(np.fft.rfft2(x) * frame.transfer, s=frame.size)
             return x[:, frame.rows, frame.columns]
 
-        # a known pixel has at least its own weight, which is more than that
-        blurred = over_known(blur, image.pixels, 1e-9)
-        return image.with_pixels(np.where(image.unknown, np.nan, blurred))
+        return blur
 
     def forward(self, size: tuple[int, int], rng: np.random.Generator) -> Operator:
         import torch

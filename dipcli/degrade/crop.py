@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from dipcli.degrade.base import Degradation, Operator, value
+from dipcli.degrade.linear import Array, Linear
 from dipcli.errors import DipError, UsageError
 from dipcli.images import Image
 
@@ -38,6 +39,14 @@ class Crop(Degradation):
             alpha=None if image.alpha is None else image.alpha[rows, columns],
             raw=None if image.raw is None else image.raw[:, rows, columns],
         )
+
+    def linear(self, size: tuple[int, int], rng: np.random.Generator) -> Linear:
+        rows, columns = self._window(size)
+
+        def cut(x: Array) -> Array:
+            return x[:, rows, columns]
+
+        return cut
 
     def forward(self, size: tuple[int, int], rng: np.random.Generator) -> Operator:
         rows, columns = self._window(size)

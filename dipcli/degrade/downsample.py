@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from dipcli.degrade.base import Degradation, Operator, key, value
-from dipcli.degrade.linear import Array, beside, over_known
+from dipcli.degrade.linear import Array, Linear, beside, over_known
 from dipcli.images import Floats, Image
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ class Downsample(Degradation):
         alpha = image.alpha
         if alpha is not None:  # a channel like the others, unknown where they all are
             alpha = np.where(image.unknown.all(axis=0), np.nan, alpha)[None]
-            alpha = np.clip(np.nan_to_num(self._shrink(alpha)[0]), 0, 1)
+            alpha = np.clip(np.nan_to_num(self._shrink(alpha, rng)[0]), 0, 1)
         return image.with_pixels(
-            self._shrink(image.pixels), alpha=alpha, spacing=image.spacing * self.factor
+            self._shrink(image.pixels, rng), alpha=alpha, spacing=image.spacing * self.factor
         )
 
     def forward(self, size: tuple[int, int], rng: np.random.Generator) -> Operator:
@@ -52,12 +52,17 @@ class Downsample(Degradation):
 
         return shrink
 
-    def _shrink(self, pixels: Floats) -> Floats:
-        rows, columns = (matrix(n, self.factor, self.kernel) for n in pixels.shape[1:])
+    def linear(self, size: tuple[int, int], rng: np.random.Generator) -> Linear:
+        rows, columns = (matrix(n, self.factor, self.kernel) for n in size)
 
         def shrink(channels: Array) -> Array:
             return np.stack([rows @ x @ columns.T for x in channels])
 
+        return shrink
+
+    def _shrink(self, pixels: Floats, rng: np.random.Generator) -> Floats:
+        height, width = pixels.shape[1:]
+        shrink = self.linear((height, width), rng)
         # where a kernel overshoots, little known weight can be the rest of much that cancels
         floor = 0.5 if self.kernel in ("lanczos", "bicubic") else 0
         return over_known(shrink, pixels, floor).astype(np.float32)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from dipcli.degrade.base import Degradation, Operator, key, value
-from dipcli.degrade.linear import beside
+from dipcli.degrade.linear import Array, Linear, beside
 from dipcli.degrade.noise import Bools
 from dipcli.errors import DipError
 from dipcli.images import Image
@@ -39,10 +39,16 @@ class Fourier(Degradation):
                 "(dip fit --image), or take what lies beneath (--alpha drop)"
             )
             raise DipError(msg)
-        keep = _half(self.kept(image.size, rng))
-        spectrum = np.fft.rfft2(image.pixels.astype(np.float64)) * keep
-        pixels = np.fft.irfft2(spectrum, s=image.size)
+        pixels = self.linear(image.size, rng)(image.pixels.astype(np.float64))
         return image.with_pixels(pixels, dtype=np.dtype(np.float32))
+
+    def linear(self, size: tuple[int, int], rng: np.random.Generator) -> Linear:
+        keep = _half(self.kept(size, rng))
+
+        def sense(x: Array) -> Array:
+            return np.fft.irfft2(np.fft.rfft2(x) * keep, s=size)
+
+        return sense
 
     def forward(self, size: tuple[int, int], rng: np.random.Generator) -> Operator:
         import torch

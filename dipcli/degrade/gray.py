@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from dipcli.degrade.base import Degradation, Operator
-from dipcli.images import Floats, Image
+from dipcli.degrade.linear import Array, Linear
+from dipcli.images import Image
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,6 +30,9 @@ class Gray(Degradation):
         meta = replace(image.meta, icc=None)  # a colour profile says nothing about gray
         return image.with_pixels(luma(image.pixels), meta=meta)
 
+    def linear(self, size: tuple[int, int], rng: np.random.Generator) -> Linear:
+        return luma
+
     def forward(self, size: tuple[int, int], rng: np.random.Generator) -> Operator:
         def mix(x: Tensor) -> Tensor:
             if x.shape[-3] != len(BT601):
@@ -39,7 +43,7 @@ class Gray(Degradation):
         return mix
 
 
-def luma(pixels: Floats) -> npt.NDArray[np.float64]:
+def luma(pixels: npt.NDArray[np.floating[Any]]) -> Array:
     """(channel, y, x) -> (1, y, x)."""
     channels = len(pixels)
     shares = BT601 if channels == len(BT601) else np.full(channels, 1 / channels)

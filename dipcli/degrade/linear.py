@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     import torch
 
 Array = npt.NDArray[np.float64]
+Linear = Callable[[Array], Array]  # (channel, y, x) -> (channel, y, x)
 
 
-def over_known(linear: Callable[[Array], Array], pixels: npt.NDArray[Any], floor: float) -> Array:
+def over_known(linear: Linear, pixels: npt.NDArray[Any], floor: float) -> Array:
     """A linear map of weights that sum to 1, of the known pixels alone.
 
     What is unknown (NaN) has no part in a sum, and the weight of the known ones stands for all.

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from dipcli.degrade import Seen
 from dipcli.errors import DipError
 from dipcli.figures.bands import Bands, bands
 from dipcli.figures.heatmap import Spectrum, heatmap
@@ -62,16 +63,20 @@ def draw(
 
 
 def error2d(
-    runs: Iterable[tuple[str, Run, Floats]], at: Sequence[int], labels: Mapping[str, str]
+    runs: Iterable[tuple[str, Run, Floats, Seen | None]],
+    at: Sequence[int],
+    labels: Mapping[str, str],
 ) -> Figure:
     """The power spectrum of what frames still lack of their reference; a row per run."""
     found = list(runs)
-    count = Counter(source for source, _, _ in found)
+    count = Counter(source for source, *_ in found)
     rows: dict[str, dict[int, np.ndarray]] = {}
-    for source, run, reference in found:
+    for source, run, reference, seen in found:
         name = labels[source] if count[source] == 1 else f"{labels[source]} {run.name}"
         frames = run.frames(set(nearest(run.iterations, at)))
-        rows[name] = {i: spectrum.power2d(frame, reference) for i, frame in frames}
+        rows[name] = {
+            i: spectrum.power2d(seen(frame) if seen else frame, reference) for i, frame in frames
+        }
     return power2d(rows, "power of the error")
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dipcli.errors import DipError
+from dipcli.fitting import tasks
 from dipcli.fitting.hardware import Hardware
 from dipcli.fitting.recording import Recorder
 from dipcli.fitting.settings import Settings
@@ -96,13 +97,24 @@ def drive(job: Job, tell: Tell, stopped: Stopped) -> str:
     torch.set_num_threads(job.hardware.threads)
     with Store.edit(job.store, lock=False) as store:
         target, clean = store.target, store.clean
-        watch = Watch(job.settings.stop, target)
-        fit = Fit(watch.visible, job.settings, job.seed, job.hardware)
-        with _open_run(store, job, fit, watch) as writer:
-            return _Driver(job, fit, watch, writer, (target, clean), tell, stopped).run()
+        task = tasks.parse(job.settings.task)
+        size = task.size(_size(target), None if clean is None else _size(clean))
+        watch = Watch(job.settings.stop, target, size=size, model=task.model, noise=task.noise)
+        settings, hardware = job.settings, job.hardware
+        fit = Fit(watch.visible, settings, job.seed, hardware, size=size, flash=store.flash)
+        with _open_run(store, job, fit, watch, size) as writer:
+            recorder = Recorder(
+                settings, writer, target, clean, size=(len(target), *size), seen=watch.seen
+            )
+            driver = _Driver(job, fit, watch, writer, recorder, (target, clean), tell, stopped)
+            return driver.run()
 
 
-def _open_run(store: Store, job: Job, fit: Fit, watch: Watch) -> RunWriter:
+def _size(image: Floats) -> tuple[int, int]:
+    return image.shape[1], image.shape[2]
+
+
+def _open_run(store: Store, job: Job, fit: Fit, watch: Watch, image: tuple[int, int]) -> RunWriter:
     """The run to write: a new one, or one that goes on where its last checkpoint was."""
     settings = job.settings
     saves, steps = settings.saves(), settings.iterations
@@ -120,7 +132,7 @@ def _open_run(store: Store, job: Job, fit: Fit, watch: Watch) -> RunWriter:
             config,
             saves=saves,
             steps=steps,
-            size=store.target.shape,
+            size=(len(store.target), *image),
             save_dtype=settings.save_dtype,
             **said,
         )
@@ -143,17 +155,20 @@ class _Driver:
         fit: Fit,
         watch: Watch,
         writer: RunWriter,
+        recorder: Recorder,
         images: tuple[Floats, Floats | None],
         tell: Tell,
         stopped: Stopped,
     ) -> None:
         self.job, self.fit, self.watch, self.writer = job, fit, watch, writer
+        self.recorder = recorder
         self.target, self.clean = images
         self.tell, self.stopped = tell, stopped
         self.saves = set(job.settings.saves())
-        self.recorder = Recorder(job.settings, writer, *images)
+        self.task = tasks.parse(job.settings.task)
         # relunet's steps see a few pixels: its whole image would cost more than the step
-        self.watches = job.settings.arch != "relunet" or watch.active is not None
+        few = job.settings.arch == "relunet" and self.task.model is None
+        self.watches = not few or watch.active is not None
         self.losses: list[Tensor] = []  # of the steps since the last frame that was saved
         self.psnr: float | None = None
         self.before = float(writer.attrs.get("seconds") or 0)
@@ -232,13 +247,18 @@ class _Driver:
         if frame.iteration not in self.saves:
             self._save(frame, disk)
         mean, estimate = frame.average(), self.watch.estimate
+        samples = frame.samples()
+        if samples is not None:
+            estimate = samples.mean()
         if estimate is None:  # no rule was to choose, or it has found nothing to choose
             estimate = frame.output() if mean is None else mean
-        if self.job.settings.task == "inpaint":
-            estimate = np.where(np.isnan(self.target), estimate, self.target)
-        disk.do(self.writer.write_image, "estimate", estimate)
+        restored = self.task.estimate(estimate, self.target)
+        disk.do(self.writer.write_image, "estimate", restored)
         if mean is not None:
             disk.do(self.writer.write_image, "average", mean)
+        if samples is not None and samples.taken > 1:
+            std = self.task.spread(samples.std(), self.target)
+            disk.do(self.writer.write_image, "std", std)
         chosen = self.watch.chosen
         stop = {
             "rule": self.watch.active or "none",

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from dipcli.errors import DipError
+from dipcli.fitting.combinations import is_exact
 from dipcli.fitting.settings import Settings
 
 BF16_FLAGS = {"amx_bf16", "avx512_bf16"}
@@ -33,9 +34,8 @@ class Hardware:
     def choose(cls, settings: Settings, flops: float = 0.0, beside: int = 1) -> Hardware:
         """For a fit whose step takes so many FLOPs, with `beside` fits running at once."""
         device = _device(settings.device)
-        return cls(
-            device, _precision(settings.precision, device), _threads(settings, flops, beside)
-        )
+        precision = "float32" if is_exact(settings) else _precision(settings.precision, device)
+        return cls(device, precision, _threads(settings, flops, beside))
 
 
 def cores() -> int:

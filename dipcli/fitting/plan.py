@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from dipcli.errors import DipError, UsageError
+from dipcli.fitting import tasks
 from dipcli.fitting.drive import Job
 from dipcli.fitting.hardware import Hardware
-from dipcli.fitting.settings import Settings, shallower
+from dipcli.fitting.settings import Asked, Settings, shallower
+from dipcli.fitting.tasks import Task
 from dipcli.images import Floats, Image
 from dipcli.nets.cost import Cost, cost
 from dipcli.registry import MEASURES
@@ -28,6 +30,7 @@ class Request:
     name: str  # of the image, as the user gave it
     settings: Settings
     clean: Image | None = None
+    flash: Image | None = None  # a second image, of --task flash
 
     def __post_init__(self) -> None:
         comparing = [m for m in self.settings.records() if MEASURES[m].needs == "clean"]
@@ -36,8 +39,27 @@ class Request:
             raise UsageError(msg)
 
     @property
+    def task(self) -> Task:
+        return tasks.parse(self.settings.task)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Of the restored image."""
+        return self.task.size(self.image.size, self.clean.size if self.clean else None)
+
+    @property
     def cost(self) -> Cost:
-        return cost(self.settings, self.image.channels, self.image.size, self.settings.batch)
+        """Of the network, more often or with more memory where loss or optimiser want it so."""
+        s = self.settings
+        height, width = self.size
+        # what is compared through a model is a whole image, also relunet's
+        pixels = height * width if self.task.model else s.batch
+        one = cost(s, self.image.channels, self.size, pixels)
+        if s.loss.startswith("sure"):  # a second pass, and both are descended
+            one = one._replace(flops=2 * one.flops, activations=2 * one.activations)
+        if s.optimizer == "lbfgs":  # each step looks where it leads; ten pairs of vectors
+            one = one._replace(flops=2 * one.flops, moments=24)
+        return one._replace(moments=0) if s.optimizer == "sgd" else one
 
 
 @dataclass(frozen=True)
@@ -69,18 +91,13 @@ class Plan:
         return replace(fresh, **chosen)
 
 
-def settle(settings: Settings, image: Image, *, deep: bool) -> Settings:
-    """Decide by the image what was left to it; `deep` says that the depth was asked for."""
-    unknown = bool(image.unknown.any())
-    if image.unknown.all():
-        msg = "every pixel is unknown: there is nothing to fit"
-        raise DipError(msg)
-    task = settings.task
-    if task == "auto":
-        task = "inpaint" if unknown else "denoise"
-    settings = shallower(settings, image.size, asked=deep)
+def settle(asked: Asked, task: Task, size: tuple[int, int]) -> Settings:
+    """Decide what was left to the task, and to the size of the restored image."""
+    settings = asked.settings(str(task))
+    task.check(settings)
+    settings = shallower(settings, size, asked=asked.deep)
     every = settings.save_every or (0 if settings.save_at else settings.auto_every)
-    return replace(settings, task=task, save_every=every)
+    return replace(settings, save_every=every, **settings.sampling())
 
 
 def plan(request: Request, asked: Settings, *, force: bool) -> Plan:
@@ -93,6 +110,8 @@ def plan(request: Request, asked: Settings, *, force: bool) -> Plan:
             name=request.name,
             task=request.settings.task,
             clean=request.clean,
+            flash=request.flash,
+            model=request.task.model,
             force=force,
         )
         return Plan(request, request.settings, store, tuple(range(request.settings.runs)))
@@ -109,6 +128,9 @@ def go_on(request: Request, asked: Settings, store: Store) -> Plan:
     if store.attrs["sha256"] != pixels_digest(request.image.pixels):
         other = store.attrs["image"]
         msg = f"{request.path} holds the fit of other pixels ({other}); -f replaces it"
+        raise DipError(msg)
+    if request.flash and store.attrs.get("flash_sha256") != pixels_digest(request.flash.pixels):
+        msg = f"{request.path} holds a fit from another image with flash; -f replaces it"
         raise DipError(msg)
     runs = {run.number: run.attrs for run in store.runs}
     if not runs:
@@ -130,6 +152,9 @@ def _adopt(settings: Settings, asked: Settings, recorded: Settings) -> Settings:
         changes["task"] = recorded.task
     if not asked.save_every and not asked.save_at:
         changes |= {"save_every": recorded.save_every, "save_at": recorded.save_at}
+    if settings.optimizer == recorded.optimizer == "sgld":
+        open_now = [name for name in ("burn_in", "sample_every") if not getattr(asked, name)]
+        changes |= {name: getattr(recorded, name) for name in open_now}
     return replace(settings, **changes)
 
 
@@ -146,6 +171,8 @@ def _differences(settings: Settings, recorded: Settings, attrs: Mapping[str, Any
                 continue
         if f.name == "iterations" and now > then:
             continue  # an extension
+        if f.name == "task" and tasks.parse(now).compared == tasks.parse(then).compared:
+            continue
         if f.metadata["bits"] and now != then:
             found.append(f"--{f.name.replace('_', '-')} {_word(then)}, not {_word(now)}")
     return found
@@ -169,3 +196,22 @@ def restored(store: Store, run: int | None = None) -> Floats | None:
         return None
     mean: Floats = np.stack(known).mean(axis=0, dtype=np.float64).astype(np.float32)
     return mean
+
+
+def spread(store: Store, run: int | None = None) -> Floats | None:
+    """The standard deviation over a run's samples, or over all runs and what samples they have.
+
+    None where runs have no two samples, and are not two. The variance of all is that within runs
+    and that between them.
+    """
+    runs = [r for r in store.runs if run is None or r.number == run]
+    stds = [std for r in runs if (std := r.std) is not None]
+    estimates = [estimate for r in runs if (estimate := r.estimate) is not None]
+    if len(estimates) < len(runs) or 0 < len(stds) < len(runs):
+        return None
+    variances = []
+    if stds:
+        variances.append(np.square(np.stack(stds), dtype=np.float64).mean(axis=0))
+    if len(runs) > 1:
+        variances.append(np.stack(estimates).var(axis=0, ddof=1, dtype=np.float64))
+    return np.sqrt(sum(variances)).astype(np.float32) if variances else None

@@ -1,14 +1,18 @@
 """What the papers set; facts and defects that are not copied are in docs/choices.md.
 
-Each is a function of the architecture, and the default is that of its paper.
+Each is a function of the task and of the architecture, and the default is that of its paper. Where
+a paper says nothing of a task, its settings are those for denoising.
 """
 
 from typing import Any
 
+from dipcli.fitting.tasks import Task
 from dipcli.nets.architecture import SPATIAL
 
+LARGE = 8  # the factor from which super-resolution has the settings published for x8
 
-def chakrabarty(arch: str = "dip") -> dict[str, Any]:
+
+def chakrabarty(task: Task, arch: str = "dip") -> dict[str, Any]:  # noqa: ARG001
     """The spectral bias of the deep image prior (2019): as many input channels as the image has."""
     values = {
         "arch": arch,
@@ -28,13 +32,28 @@ def chakrabarty(arch: str = "dip") -> dict[str, Any]:
     return values
 
 
-def ulyanov(arch: str = "dip") -> dict[str, Any]:
-    """Deep image prior (2018, 2020), denoising: the defaults of the settings themselves."""
-    return {"arch": arch}
+def ulyanov(task: Task, arch: str = "dip") -> dict[str, Any]:
+    """Deep image prior (2018, 2020); for denoising, the defaults of the settings themselves."""
+    values: dict[str, Any] = {"arch": arch}
+    if task.name == "inpaint":  # half of the pixels missing, as in their table
+        values |= {"lr": 1e-3, "input_noise": 0.03, "iterations": 11000, "average": 0.0}
+    if task.name == "sr":
+        large = task.model is not None and task.model.factor >= LARGE
+        values |= {"input_noise": 0.05, "iterations": 4000} if large else {"input_noise": 0.03}
+        values = {"iterations": 2000, "average": 0.0, **values}
+    if task.name == "dejpeg":
+        values |= {"input_channels": 3, "iterations": 2400}
+        if arch == "dip":
+            values |= {"width": (8, 16, 32, 64, 128), "skip": (0, 0, 0, 4, 4)}
+    if task.name == "flash":
+        values |= {"lr": 0.1, "input_noise": 0.0, "iterations": 601, "average": 0.0}
+        values |= {"upsample": ("nearest", "nearest", *["bilinear"] * 3)}
+    return values
 
 
-def shi(arch: str = "decoder") -> dict[str, Any]:
-    """On measuring and controlling the spectral bias (2022), denoising."""
+def shi(task: Task, arch: str = "decoder") -> dict[str, Any]:
+    """On measuring and controlling the spectral bias (2022)."""
+    bound = {"inpaint": "1.6", "enhance": "1.0"}.get(task.name, "1.4")
     return {
         "arch": arch,
         "width": (128,),
@@ -42,7 +61,7 @@ def shi(arch: str = "decoder") -> dict[str, Any]:
         "pad": "reflect",
         "norm": "mean-only",
         "activation": "leaky-relu:0.01",
-        "lipschitz": "1.4" if arch in SPATIAL else "0",
+        "lipschitz": bound if arch in SPATIAL else "0",
         "input": "fourier",
         "input_channels": 32,
         "input_noise": 0.0,
@@ -53,8 +72,8 @@ def shi(arch: str = "decoder") -> dict[str, Any]:
     }
 
 
-def heckel(arch: str = "deep-decoder") -> dict[str, Any]:
-    """Deep decoder (Heckel and Hand, 2019) and its kin, denoising.
+def heckel(task: Task, arch: str = "deep-decoder") -> dict[str, Any]:
+    """Deep decoder (Heckel and Hand, 2019) and its kin.
 
     ConvDecoder is Darestani and Heckel's (2021), set for denoising as by Liu and others (2023).
     """
@@ -73,4 +92,8 @@ def heckel(arch: str = "deep-decoder") -> dict[str, Any]:
         values |= {"upsample": ("nearest",), "pad": "zero", "iterations": 5000, "average": 0.99}
     if arch == "generator":
         values |= {"width": (512,), "depth": 1, "stride": (4,)}
+    if arch == "deep-decoder" and task.name == "inpaint":
+        values |= {"width": (256,), "lr": 0.0025, "iterations": 40000}
+    if arch == "deep-decoder" and task.name == "sense":  # Heckel and Soltanolkotabi (2020)
+        values |= {"width": (256,), "lr": 0.005, "iterations": 100_000}
     return values

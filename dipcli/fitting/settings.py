@@ -10,17 +10,20 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from dipcli.errors import UsageError
+from dipcli.fitting import combinations, tasks
+from dipcli.fitting.losses.words import parse as parse_loss
 from dipcli.fitting.stopping.watch import parse as parse_stop
 from dipcli.nets.architecture import PER_LEVEL, Architecture, option
-from dipcli.registry import ARCHITECTURES, MEASURES, PRESETS, RULES
+from dipcli.registry import ARCHITECTURES, LOSSES, MEASURES, OPTIMISERS, PRESETS, RULES, TASKS
 
 SaveDtype = Literal["float16", "float32"]
 SAVING = "Saving"
 MACHINE = "Machine"
 SECONDS = {"s": 1, "m": 60, "h": 3600}
+SGD_LR = 1.0
 PRESET_OF = {
     "dip": "ulyanov",
     "linear": "chakrabarty",
@@ -36,9 +39,26 @@ PRESET_OF = {
 class Settings(Architecture):
     """What is fitted with what, for how long, and what is kept of it."""
 
-    task: str = option("auto", "What to restore.", choices=("auto", "denoise", "inpaint"))
+    task: str = option(
+        "auto",
+        "What to restore; auto: inpaint if pixels are unknown, else denoise.",
+        metavar="|".join(["auto", *(re.sub(r",[^]]*", "", e.usage) for e in TASKS.values())]),
+    )
     iterations: int = option(3000, "Optimiser steps.", low=0, high=10**9)
     lr: float = option(0.01, "Learning rate.", low=0, high=1e6)
+    optimizer: str = option("adam", "How the loss is descended.", choices=tuple(OPTIMISERS))
+    loss: str = option(
+        "mse",
+        "What is descended; sigmas in 1/255. KIND: plain, l1, amplitude, amplitude-phase, "
+        "radial[:POWER].",
+        metavar="|".join(e.usage for e in LOSSES.values()),
+    )
+    burn_in: int = option(
+        0, "Iterations before the samples of sgld; 0: 7 of 20.", low=0, high=10**9
+    )
+    sample_every: int = option(
+        0, "Iterations between samples of sgld; 0: at most 50.", low=0, high=10**9
+    )
     average: float = option(
         0.99, "Weight of the running mean of the outputs; 0: none.", low=0, high=0.999999
     )
@@ -98,6 +118,9 @@ class Settings(Architecture):
         ARCHITECTURES.find(self.arch)
         super().__post_init__()
         parse_stop(self.stop)
+        parse_loss(self.loss)
+        tasks.parse(self.task)
+        combinations.check(self)
         self.seconds, self.saves(), self.records()  # they complain of what they cannot read
 
     @property
@@ -115,6 +138,20 @@ class Settings(Architecture):
         if self.save_every or not self.save_at:
             chosen.update(range(0, self.iterations + 1, self.save_every or self.auto_every))
         return sorted(i for i in chosen if i <= self.iterations)
+
+    def sampling(self) -> dict[str, Any]:
+        """When samples are taken, decided: published are 7000 of 20000, and then every 50."""
+        if self.optimizer != "sgld":
+            return {}
+        burn_in = self.burn_in or self.iterations * 7 // 20
+        every = min(50, max(1, (self.iterations - burn_in) // 100))
+        return {"burn_in": burn_in, "sample_every": self.sample_every or every}
+
+    @property
+    def samples(self) -> int:
+        """How many samples there will be."""
+        when = self.sampling()
+        return (self.iterations - when["burn_in"]) // when["sample_every"] if when else 0
 
     def records(self) -> list[str]:
         """The measures that are taken while fitting."""
@@ -157,13 +194,43 @@ def resolve(given: Mapping[str, Any], preset: str | None = None) -> Settings:
     """Settings from a preset and the options that were given besides, which win.
 
     Without a preset they are those of the architecture's paper; without an architecture it is that
-    of the preset's.
+    of the preset's. What a task needs wins over the preset.
     """
-    arch = given.get("arch")
+    arch, task = given.get("arch"), tasks.parse(given.get("task", tasks.AUTO))
     own = PRESET_OF[ARCHITECTURES.find(arch or "dip").name]
     make = PRESETS.find(preset or own).load()
-    values = make(arch) if arch else make()
+    values = {**(make(task, arch) if arch else make(task)), **task.values}
+    if given.get("optimizer") == "sgd":
+        values["lr"] = SGD_LR  # those of the presets are Adam's
+    depth = given.get("depth", values.get("depth"))
+    for name in PER_LEVEL:  # a preset's levels are cut, or its deepest repeated, to that depth
+        if depth and len(levels := values.get(name, ())) > 1:
+            values[name] = (*levels, *levels[-1:] * depth)[:depth]
     return Settings(**{**values, **given})
+
+
+class Asked(NamedTuple):
+    """What the user asked for; presets follow when an image has settled the task."""
+
+    given: Mapping[str, Any]
+    preset: str | None = None
+    like: Mapping[str, Any] | None = None  # what a store records, in place of a preset
+
+    @property
+    def task(self) -> str:
+        return str(self.given.get("task") or (self.like or {}).get("task", tasks.AUTO))
+
+    @property
+    def deep(self) -> bool:
+        """Whether the depth was asked for: then an image that is too small for it is an error."""
+        return "depth" in self.given or "stride" in self.given
+
+    def settings(self, task: str | None = None) -> Settings:
+        """With a task that is settled, or as it was given."""
+        given = {**self.given, "task": task or self.task}
+        if self.like is not None:
+            return Settings.from_config({**self.like, **given})
+        return resolve(given, self.preset)
 
 
 def shallower(settings: Settings, size: tuple[int, int], *, asked: bool) -> Settings:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from dipcli.degrade import Seen
 from dipcli.errors import DipError
 from dipcli.images import Floats
 from dipcli.store import Run
@@ -30,15 +31,20 @@ class Still:
 
 @dataclass(frozen=True, eq=False)
 class Moving:
-    """The frames of a run; with `before`, at each iteration the frame saved before it."""
+    """The frames of a run; with `before`, at each iteration the frame saved before it.
+
+    `seen` is what they go through before they are compared: with a target, the model of its fit.
+    """
 
     label: str
     run: Run
     before: bool = False
+    seen: Seen | None = None
 
-    @property
+    @cached_property
     def size(self) -> tuple[int, ...]:
-        return self.run.size
+        size = self.run.size
+        return self.seen(np.zeros(size, np.float32)).shape if self.seen else size
 
     @cached_property
     def iterations(self) -> Iterations:
@@ -109,24 +115,28 @@ def nearest(saved: Iterations, wanted: Iterable[int]) -> list[int]:
 
 def walk(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, int | None, Floats, Floats]]:
     """Each pair at each of its iterations, in step: a frame is read once for all its pairs."""
-    players: dict[tuple[str, bool], _Player] = {}
+    players: dict[tuple[str, bool, bool], _Player] = {}
     steps = {step for pair in pairs for step in pair.iterations}
     for side in (side for pair in pairs for side in (pair.a, pair.b)):
-        # by its run: what is before the frames of any run has the same label
-        if isinstance(side, Moving) and (side.run.label, side.before) not in players:
-            players[side.run.label, side.before] = _Player(side, steps)
+        if isinstance(side, Moving) and _key(side) not in players:
+            players[_key(side)] = _Player(side, steps)
     shared = {id(pair): set(pair.iterations) for pair in pairs}
 
     def image(side: Side, iteration: int | None) -> Floats:
         if isinstance(side, Still):
             return side.pixels
         assert iteration is not None
-        return players[side.run.label, side.before].at(iteration)
+        return players[_key(side)].at(iteration)
 
     for step in sorted(steps, key=lambda step: -1 if step is None else step):
         for pair in pairs:
             if step in shared[id(pair)]:
                 yield pair, step, image(pair.a, step), image(pair.b, step)
+
+
+def _key(side: Moving) -> tuple[str, bool, bool]:
+    """By its run: what is before the frames of any run has the same label."""
+    return side.run.label, side.before, side.seen is not None
 
 
 class _Player:
@@ -137,7 +147,9 @@ class _Player:
         # what is seen at an iteration is its own frame, or that of the one before
         shown = zip(side.iterations.tolist(), saved.tolist(), strict=False)
         self._shown = {at: frame for at, frame in shown if at in steps}
-        self._frames = side.run.frames(set(self._shown.values()))
+        frames = side.run.frames(set(self._shown.values()))
+        seen = side.seen
+        self._frames = ((i, seen(frame)) for i, frame in frames) if seen else frames
         self._now, self._frame = next(self._frames)
 
     def at(self, iteration: int) -> Floats:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from dipcli.degrade import Seen
 from dipcli.measure.base import Doubles, Measure, Values
 from dipcli.measure.pairs import nearest
 from dipcli.store import Run
@@ -39,12 +40,18 @@ class Taken:
 
 
 def through(
-    run: Run, name: str, measure: Measure, at: Sequence[int], *, recorded: bool
+    run: Run,
+    name: str,
+    measure: Measure,
+    at: Sequence[int],
+    *,
+    recorded: bool,
+    seen: Seen | None = None,
 ) -> tuple[int, Iterator[tuple[int, Values]]]:
     """How many iterations there are to see, and what the measure says of each.
 
     What the fit itself took is used if it may be (`recorded`): it is there for more iterations
-    than there are frames.
+    than there are frames. Frames go through `seen` before they are measured.
     """
     kept = kept_by_fit(run, name, measure) if recorded else None
     saved = run.iterations if kept is None else kept[0]
@@ -53,7 +60,7 @@ def through(
         rows = dict(zip(kept[0].tolist(), kept[1], strict=True))
         return len(chosen), ((iteration, rows[iteration]) for iteration in chosen)
     frames = run.frames(set(chosen))
-    return len(chosen), ((iteration, measure(frame)) for iteration, frame in frames)
+    return len(chosen), ((i, measure(seen(frame) if seen else frame)) for i, frame in frames)
 
 
 def best_of(run: Run) -> int | None:

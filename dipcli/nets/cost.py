@@ -31,11 +31,17 @@ class Cost(NamedTuple):
     parameters: int
     flops: float  # of one step
     activations: int  # numbers that are kept from forward to backward
+    moments: int = 2  # numbers that the optimiser keeps per parameter
+
+    @property
+    def state(self) -> int:
+        """Bytes of a checkpoint: weights and moments."""
+        return 4 * (1 + self.moments) * self.parameters
 
     @property
     def memory(self) -> int:
-        """Bytes: weights, gradients, two moments, activations and what passes through them."""
-        return 16 * self.parameters + 10 * self.activations + 300_000_000
+        """Bytes: weights, gradients, moments, activations and what passes through them."""
+        return self.state + 4 * self.parameters + 10 * self.activations + 300_000_000
 
 
 def cost(arch: Architecture, channels: int, size: tuple[int, int], batch: int = 1) -> Cost:

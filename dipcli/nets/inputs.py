@@ -39,7 +39,7 @@ def make(
         if target is None:
             msg = "--input image takes what goes in from an image, and there is none here"
             raise UsageError(msg)
-        return F.adaptive_avg_pool2d(picture(target, size), entry)
+        return enter(filled(target), size, entry)
     if arch.input == "fourier":
         return waves(shape, generator)
     if arch.input_distribution == "normal":
@@ -72,10 +72,18 @@ def blurred(noise: Tensor, sigma: float) -> Tensor:
     return torch.from_numpy(gaussian_filter(noise.numpy(), (0, 0, sigma, sigma), mode="mirror"))
 
 
-def picture(target: Floats, size: tuple[int, int]) -> Tensor:
-    """The target (1, channel, *size): unknown pixels are the mean, and it is reflected beyond."""
+def filled(target: Floats) -> Floats:
+    """The target with the means of its channels where it is unknown, (channel, y, x)."""
     unknown = np.isnan(target)
     means = [np.nanmean(target if no.all() else c) for c, no in zip(target, unknown, strict=True)]
-    filled = np.where(unknown, np.array(means, np.float32)[:, None, None], target)
-    beyond = [(0, n - m) for n, m in zip(size, target.shape[1:], strict=True)]
-    return torch.from_numpy(np.pad(filled, [(0, 0), *beyond], mode="reflect"))[None]
+    return np.where(unknown, np.array(means, np.float32)[:, None, None], target)
+
+
+def enter(image: Floats, size: tuple[int, int], entry: tuple[int, int]) -> Tensor:
+    """An image (channel, y, x) as it goes in, (1, channel, *entry): reflected to `size`, averaged.
+
+    This is linear: a change of the image goes in the same way.
+    """
+    beyond = [(0, n - m) for n, m in zip(size, image.shape[1:], strict=True)]
+    whole = torch.from_numpy(np.pad(image, [(0, 0), *beyond], mode="reflect"))[None]
+    return F.adaptive_avg_pool2d(whole, entry)

@@ -17,10 +17,14 @@ from dipcli.nets.architecture import ACTIVATIONS, FILTERS, INTERPOLATIONS, Archi
 from dipcli.nets.padding import pad, windows
 from dipcli.nets.upconv import upconv
 
-# convolutions of few channels, of few pixels or with a stride are faster as a product of windows
+# convolutions of few channels, of few pixels or with a stride, to many channels, are faster as a
+# product of windows
 FEW = 16
 SMALL = 16 * 16
-WORTHWHILE = 32 * 32  # pixels from which on `upconv` saves more than it costs
+MANY = 128
+# pixels and channels from which on `upconv` saves more than it costs
+WORTHWHILE = 32 * 32
+NARROW = 32
 
 
 def activation(word: str) -> Callable[[Tensor], Tensor]:
@@ -108,7 +112,7 @@ class Upsampling(nn.Module):
         size = size or self.enlarged(x)
         twice = size == (2 * x.shape[2], 2 * x.shape[3])
         quick = twice and self.kind in INTERPOLATIONS and weight.shape[1] == 3
-        if not quick or size[0] * size[1] < WORTHWHILE:
+        if not quick or size[0] * size[1] < WORTHWHILE or x.shape[1] < NARROW:
             x = self(x, size)
             return convolve(x if norm is None else norm(x), weight, 1, how)
         if norm is not None:
@@ -207,12 +211,12 @@ def convolve(x: Tensor, weight: Tensor, stride: int, how: str) -> Tensor:
     few = x.shape[1] <= FEW or x[0, 0].numel() <= SMALL
     if kernel == stride == 1:
         seen = x.permute(0, 2, 3, 1)
-    elif few or stride > 1:
+    elif (few or stride > 1) and len(weight) >= MANY:
         seen = windows(pad(x, border, how), kernel, stride)
     elif how == "zero":
-        return F.conv2d(x, weight.permute(0, 3, 1, 2), None, 1, border)
+        return F.conv2d(x, weight.permute(0, 3, 1, 2), None, stride, border)
     else:
-        return F.conv2d(pad(x, border, how), weight.permute(0, 3, 1, 2))
+        return F.conv2d(pad(x, border, how), weight.permute(0, 3, 1, 2), None, stride)
     return F.linear(seen, weight.flatten(1)).permute(0, 3, 1, 2)
 
 

@@ -12,7 +12,8 @@ from dipcli.errors import DipError
 from dipcli.fitting.settings import PRESET_OF, Settings, resolve
 from dipcli.report.given import Given, said
 
-UNSAID = ("arch", "jobs", "checkpoint_every")  # said otherwise, or without effect on what is made
+DECIDING = ("arch", "task", "optimizer")  # what the others' defaults depend on
+UNSAID = ("jobs", "checkpoint_every")  # without effect on what is made
 RECORDED = ("device", "precision", "threads")  # what an auto was decided to be
 
 
@@ -57,16 +58,18 @@ def _fit(given: Given, run: Mapping[str, Any]) -> Iterator[str]:
     if settings is None:
         return
     preset = PRESET_OF[settings.arch]
+    said_first = {name: getattr(settings, name) for name in DECIDING}
     try:
-        usual = resolve({"arch": settings.arch}, preset)
+        usual = resolve(said_first, preset)
     except DipError:
         return
-    words = ["--arch", settings.arch, "--preset", preset]
+    words = ["--preset", preset]
+    words += [word for name, value in said_first.items() for word in (f"--{name}", value)]
     for f in fields(Settings):
         value, flag = getattr(settings, f.name), "--" + f.name.replace("_", "-")
         if f.name in RECORDED:
             value = run.get(f.name) or value
-        if f.name in UNSAID or value == getattr(usual, f.name):
+        if f.name in UNSAID + DECIDING or value == getattr(usual, f.name):
             continue
         words += [flag] if value is True else [flag, _word(value)]
     attrs = given.store.attrs

@@ -40,7 +40,7 @@ from dipcli.store.series import Column, Series
 def create_store(
     path: Path,
     image: Image,
-    clean: Image | None,
+    others: Mapping[str, Image | None],
     attrs: Mapping[str, Any],
     *,
     force: bool,
@@ -54,7 +54,7 @@ def create_store(
             undo.enter_context(all_locks(place, str(path)))
         undo.callback(disk.remove, new)  # gone already, if all goes well
         new.mkdir()
-        _lay_out(new, image, clean, attrs)
+        _lay_out(new, image, others, attrs)
         lock = Lock(new / STORE_SCRATCH, str(path))
         try:
             _move(new, place, replace=stands != "")
@@ -120,18 +120,22 @@ def _move(new: Path, place: Path, *, replace: bool) -> None:
     disk.remove(old) if old.is_dir() else old.unlink()
 
 
-def _lay_out(folder: Path, image: Image, clean: Image | None, attrs: Mapping[str, Any]) -> None:
+def _lay_out(
+    folder: Path, image: Image, others: Mapping[str, Image | None], attrs: Mapping[str, Any]
+) -> None:
     """The root's arrays, and what it says of itself."""
     smaller = str(attrs["task"]).startswith("sr")
     dims = TARGET_DIMS if smaller else IMAGE_DIMS
     _put_image(folder / "target", image.pixels, dims)
     if image.alpha is not None:
         _put_image(folder / "alpha", image.alpha, dims[1:])
-    if clean is not None:
-        if clean.channels != image.channels or (clean.size != image.size and not smaller):
-            msg = f"a clean image of {clean.pixels.shape} for a target of {image.pixels.shape}"
+    for name, other in others.items():
+        if other is None:
+            continue
+        if other.channels != image.channels or (other.size != image.size and not smaller):
+            msg = f"a {name} image of {other.pixels.shape} for a target of {image.pixels.shape}"
             raise DipError(msg)
-        _put_image(folder / "clean", clean.pixels, IMAGE_DIMS)
+        _put_image(folder / name, other.pixels, IMAGE_DIMS)
     disk.put(folder / META, dumps(group_metadata({"dip": plain(attrs)})))
 
 

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from dipcli import __version__
+from dipcli.degrade import Model
 from dipcli.errors import BadStore
 from dipcli.images import Floats, Image, Meta, Resolution, Scale
 from dipcli.store.layout import FORMAT, MAX_METADATA
@@ -56,9 +57,15 @@ def pixels_digest(pixels: Floats) -> str:
     return hashlib.sha256(np.ascontiguousarray(pixels, "<f4").data).hexdigest()
 
 
-def describe(image: Image, name: str, task: str) -> dict[str, Any]:
+def describe(
+    image: Image,
+    name: str,
+    task: str,
+    flash: Image | None = None,
+    model: Model | None = None,
+) -> dict[str, Any]:
     """The root's attributes: what is fitted, and how to write an image as it came."""
-    return {
+    said = {
         "format": FORMAT,
         "version": __version__,
         "image": name,
@@ -73,6 +80,8 @@ def describe(image: Image, name: str, task: str) -> dict[str, Any]:
         "meta": _meta_out(image.meta),
         "history": plain(image.history),
     }
+    said |= {"flash_sha256": pixels_digest(flash.pixels)} if flash else {}
+    return said | ({"model": model.record()} if model else {})
 
 
 def image_as_came(attrs: Mapping[str, Any], pixels: Floats) -> Image:

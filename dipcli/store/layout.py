@@ -23,7 +23,7 @@ IMAGE_DIMS = ("channel", "y", "x")
 TARGET_DIMS = ("channel", "target_y", "target_x")
 RESULTS = ("estimate", "average", "std")  # images of a run
 # one chunk each, and never without it: a missing chunk would silently read as unknown
-WHOLE = frozenset({"frames", "target", "clean", "alpha", *RESULTS})
+WHOLE = frozenset({"frames", "target", "clean", "flash", "alpha", *RESULTS})
 
 ROWS = 256  # rows of a vector per chunk: rewriting one is as cheap as any small file
 STEPS = 1024  # the same for `step_loss`

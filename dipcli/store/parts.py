@@ -20,10 +20,14 @@ from dipcli.store.sources import reading
 from dipcli.store.store import Store, open_store
 
 RUN = r"run-(0|[1-9]\d{0,8})"
-PART = re.compile(rf"(target|clean)|{RUN}(?:/(estimate|average|std)|@(\d{{1,18}}|last|best))?")
-IN_ADDRESS = re.compile(rf"(.+?://.+?)/((?:target|clean|{RUN}(?:[/@]\w+)?)/*)?")
+PART = re.compile(
+    rf"(target|clean|flash)|{RUN}(?:/(estimate|average|std)|@(\d{{1,18}}|last|best))?"
+)
+IN_ADDRESS = re.compile(rf"(.+?://.+?)/((?:target|clean|flash|{RUN}(?:[/@]\w+)?)/*)?")
 DEPTH = 4  # folders that a name may lead into a store
-GRAMMAR = "target, clean, run-K, run-K/estimate, /average or /std, run-K@I, run-K@last, run-K@best"
+GRAMMAR = (
+    "target, clean, flash, run-K, run-K/estimate, /average or /std, run-K@I, run-K@last, run-K@best"
+)
 
 
 def is_store_name(name: str | os.PathLike[str]) -> bool:
@@ -104,8 +108,7 @@ def image_part(store: Store, part: str = "") -> Image:
         raise BadStore(msg)
     whole, number, result, frame = match.groups() if match else (None, None, None, None)
     if whole:
-        pixels = store.target if whole == "target" else _clean(store)
-        return _as_came(store, pixels, whole)
+        return _as_came(store, store.target if whole == "target" else _given(store, whole), whole)
     run = store.run(int(number)) if number else _first(store)
     if frame:
         return _as_came(store, run.frame(_iteration(store, run, frame)), "frame")
@@ -126,12 +129,14 @@ def _first(store: Store) -> Run:
     return runs[0]
 
 
-def _clean(store: Store) -> Floats:
-    clean = store.clean
-    if clean is None:
-        msg = f"{store.name} holds no clean image: its fit was not given one (--clean)"
+def _given(store: Store, whole: str) -> Floats:
+    """What was given besides the target."""
+    pixels = store.clean if whole == "clean" else store.flash
+    if pixels is None:
+        option = "--clean" if whole == "clean" else "--task flash"
+        msg = f"{store.name} holds no {whole} image: its fit was not given one ({option})"
         raise BadStore(msg)
-    return clean
+    return pixels
 
 
 def _result(run: Run, name: str) -> Floats:
@@ -168,12 +173,12 @@ def _as_came(store: Store, pixels: Floats, kind: str) -> Image:
     """Pixels of the store as an image that is written as the original came."""
     with reading(store.name):
         image = image_as_came(store.attrs, pixels)
-    target, alpha = store.target, store.alpha
+    target, alpha, model = store.target, store.alpha, store.model
     changes: dict[str, Any] = {
         # where a task makes images larger, their pixels are smaller
-        "spacing": image.spacing * target.shape[1] / pixels.shape[1],
-        # nothing was done to the clean image
-        "history": None if kind == "clean" else image.history,
+        "spacing": image.spacing / (model.factor if model and kind != "target" else 1),
+        # nothing was done to the clean image, nor to that with flash
+        "history": None if kind in ("clean", "flash") else image.history,
     }
     if kind == "std":
         changes["scale"] = Scale(image.scale.scale)  # a spread is measured from nothing

@@ -10,6 +10,7 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import Any, Self
 
+from dipcli.degrade import Model, recorded
 from dipcli.errors import BadStore, DipError
 from dipcli.images import Floats, Image
 from dipcli.store import disk
@@ -46,6 +47,8 @@ class Store:
         name: str,
         task: str = "denoise",
         clean: Image | None = None,
+        flash: Image | None = None,
+        model: Model | None = None,
         attrs: Mapping[str, Any] | None = None,
         force: bool = False,
     ) -> Store:
@@ -54,8 +57,9 @@ class Store:
         What exists is replaced only by `force`, and a folder that is something else never.
         """
         place = _local(path)
-        root = {**describe(image, name, task), **(attrs or {})}
-        lock = create_store(place, image, clean, root, force=force)
+        root = {**describe(image, name, task, flash, model), **(attrs or {})}
+        others = {"clean": clean, "flash": flash}
+        lock = create_store(place, image, others, root, force=force)
         return cls(from_folder(place, str(path)), lock, writable=True)
 
     @classmethod
@@ -87,6 +91,18 @@ class Store:
         """What the target would be without its noise, if that was given. (channel, y, x)"""
         with reading(self.name):
             return read_whole(self._source, "clean")
+
+    @property
+    def flash(self) -> Floats | None:
+        """A second image of the scene, which the fit began from. (channel, y, x)"""
+        with reading(self.name):
+            return read_whole(self._source, "flash")
+
+    @property
+    def model(self) -> Model | None:
+        """What an output goes through before it is compared with the target; None: nothing."""
+        with reading(self.name):
+            return recorded(self.attrs.get("model"))
 
     @property
     def alpha(self) -> Floats | None:

@@ -16,11 +16,11 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class Seen:
-    """What a rule may look at: a step's output and loss, never the clean image."""
+    """What a rule may look at: a step's output and error, never the clean image."""
 
     iteration: int
     output: Floats  # (channel, y, x)
-    loss: float
+    error: float  # mean squared, where the target is known
     sample: npt.NDArray[np.float32]  # (n), the same numbers of the output each time
     held_out: float  # the mean squared error at pixels that the fit does not see, or NaN
 

@@ -20,10 +20,10 @@ class Discrepancy(Rule):
         self.loss: float | None = None
 
     def see(self, seen: Seen) -> bool:
-        if self.sure or not np.isfinite(seen.loss):
+        if self.sure or not np.isfinite(seen.error):
             return False
-        last = seen.loss if self.loss is None else self.loss
-        self.loss = MEMORY * last + (1 - MEMORY) * seen.loss
+        last = seen.error if self.loss is None else self.loss
+        self.loss = MEMORY * last + (1 - MEMORY) * seen.error
         self.sure = self.loss <= self.sigma**2
         return self.sure and self.choose(seen.iteration)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from dipcli.degrade import Model
 from dipcli.errors import UsageError
 from dipcli.fitting.stopping.base import Arrays, Rule, Seen
 from dipcli.fitting.stopping.discrepancy import noise_level
@@ -45,19 +46,34 @@ def parse(stop: str) -> tuple[str | None, float | None]:
 class Watch:
     """The rules of one run, and the estimate that the active one would choose."""
 
-    def __init__(self, stop: str, target: Floats) -> None:
+    def __init__(
+        self,
+        stop: str,
+        target: Floats,
+        *,
+        size: tuple[int, int] | None = None,
+        model: Model | None = None,
+        noise: float | None = None,
+    ) -> None:
+        """The output has that `size`, and is compared with the target through the model.
+
+        `noise` is the target's, where its finest detail does not tell.
+        """
         self.active, sigma = parse(stop)
         self._target = target
+        size = size or (target.shape[1], target.shape[2])
+        self.seen = model.seen(size) if model else None
         known = np.flatnonzero(np.isfinite(target))
         rng = np.random.default_rng(0)  # the same pixels in every run
-        numbers = target.size
+        numbers = len(target) * size[0] * size[1]
         self._places = (
             None if numbers <= SAMPLE else np.sort(rng.choice(numbers, SAMPLE, replace=False))
         )
         holds = self.active == HOLDING
         count = max(1, round(HELD_OUT * len(known))) if holds and len(known) > 1 else 0
         self._held = rng.choice(known, count, replace=False)
-        level = noise_level(target) if sigma is None else sigma
+        estimated = noise_level(target) if noise is None else noise
+        level = estimated if sigma is None else sigma
         self.rules: dict[str, Rule] = {
             name: entry.load()(level) for name, entry in RULES.items() if name != HOLDING or holds
         }
@@ -89,11 +105,14 @@ class Watch:
         self._until = frame.iteration
         output = frame.output()
         numbers = output.ravel()
-        off = numbers[self._held] - self._target.ravel()[self._held]
+        held = output
+        if self.seen is not None and len(self._held):
+            held = self.seen(output)
+        off = held.ravel()[self._held] - self._target.ravel()[self._held]
         seen = Seen(
             frame.iteration,
             output,
-            float(frame.loss),
+            frame.error(),
             numbers if self._places is None else numbers[self._places],
             float(np.mean(np.square(off))) if len(off) else np.nan,
         )

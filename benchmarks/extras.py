@@ -1,0 +1,80 @@
+"""What is added to a step: each stopping rule, and the bound on convolutions. `make bench` runs it.
+
+At width 128 and 128 x 128. All is measured in turns and medians of ratios are compared, since a
+machine that others use as well is faster at one time than at another.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from statistics import median
+
+import numpy as np
+import torch
+
+from dipcli.fitting.loop import Fit
+from dipcli.fitting.settings import Settings, resolve
+from dipcli.fitting.stopping.base import Seen
+from dipcli.fitting.stopping.discrepancy import noise_level
+from dipcli.images import Floats
+from dipcli.nets import memory
+from dipcli.registry import RULES
+
+SIDE = 128
+
+
+def stepping(settings: Settings, target: Floats) -> Callable[[], Floats]:
+    """Each call takes a step of a fit, and gives its output."""
+    frames = Fit(target, settings, 0).frames()
+    return lambda: next(frames).output()
+
+
+def taken(call: Callable[[], object]) -> float:
+    before = time.perf_counter()
+    call()
+    return time.perf_counter() - before
+
+
+def rules(target: Floats, rounds: int) -> dict[str, float]:
+    """The time of each rule's look at a step, over that of the step."""
+    step = stepping(resolve({"iterations": 10**9}, "ulyanov"), target)
+    made = {name: entry.load()(noise_level(target)) for name, entry in RULES.items()}
+    shares: dict[str, list[float]] = {name: [] for name in made}
+    for iteration in range(rounds):
+        before = time.perf_counter()
+        output = step()
+        seconds = time.perf_counter() - before
+        seen = Seen(iteration, output, 1.0, output.ravel(), 1.0)
+        for name, rule in made.items():
+            shares[name].append(taken(lambda rule=rule, seen=seen: rule.see(seen)) / seconds)  # type: ignore[misc]
+    return {name: median(values) for name, values in shares.items()}
+
+
+def bound(arch: str, norm: str, target: Floats, rounds: int) -> float:
+    """The time of a step with the bound, over that of one without."""
+    given = {"iterations": 10**9, "arch": arch, "norm": norm, "input_noise": 0.0, "width": (128,)}
+    bounded, free = (
+        stepping(resolve({**given, "lipschitz": word}), target) for word in ("1.4", "0")
+    )
+    return median(taken(bounded) / taken(free) for _ in range(rounds))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=120, help="steps that are measured")
+    rounds = parser.parse_args().rounds
+    torch.set_num_threads(1)
+    memory.keep()
+    target = np.random.default_rng(0).random((3, SIDE, SIDE)).astype(np.float32)
+    print("of a step at width 128, 128x128, one thread:")
+    for name, share in rules(target, rounds).items():
+        print(f"  --stop {name:24}{share:8.1%}")
+    for arch, norm in (("decoder", "mean-only"), ("dip", "mean-only")):
+        more = bound(arch, norm, target, rounds // 4) - 1
+        print(f"  --lipschitz, --arch {arch:11}{more:8.1%}")
+
+
+if __name__ == "__main__":
+    main()

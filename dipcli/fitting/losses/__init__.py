@@ -1,0 +1,1 @@
+"""What a fit may descend: a file per loss."""

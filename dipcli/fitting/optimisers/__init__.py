@@ -1,0 +1,1 @@
+"""How a fit descends: a file per optimiser."""

@@ -1,0 +1,58 @@
+"""Adam (Kingma and Ba, 2015), by torch's fused kernel.
+
+torch.optim would do, but its first use imports torch's compiler, a second and a half, and it
+keeps its state in a form that has to be taken apart for every checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from dipcli.fitting.optimisers.base import Again, Draw, Optimiser, State, fill, flat
+
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+
+
+class Adam(Optimiser):
+    decay = 0.0  # of the weights, in the gradient
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
+        super().__init__(parameters, lr)
+        self.means = [torch.zeros_like(p) for p in self.parameters]  # of the gradients
+        self.squares = [torch.zeros_like(p) for p in self.parameters]  # of their squares
+        self.steps = [torch.zeros((), device=p.device) for p in self.parameters]
+
+    def step(self, loss: Tensor, again: Again, draw: Draw) -> None:
+        gradients = torch.autograd.grad(loss, self.parameters)
+        with torch.no_grad():
+            torch._foreach_add_(self.steps, 1)
+            torch._fused_adam_(
+                self.parameters,
+                list(gradients),
+                self.means,
+                self.squares,
+                [],
+                self.steps,
+                lr=self.lr,
+                beta1=BETA1,
+                beta2=BETA2,
+                weight_decay=self.decay,
+                eps=EPSILON,
+                amsgrad=False,
+                maximize=False,
+            )
+
+    def state(self) -> State:
+        return {**super().state(), "means": flat(self.means), "squares": flat(self.squares)}
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]], steps: int) -> None:
+        super().restore(state, steps)
+        fill(self.means, state["means"])
+        fill(self.squares, state["squares"])
+        for step in self.steps:
+            step.fill_(steps)

@@ -1,0 +1,60 @@
+"""The mean of a fit's samples and their spread, from running sums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from dipcli.images import Floats
+
+
+class Samples(NamedTuple):
+    """Of images (channel, y, x), in float64: their squares differ in the last digits only."""
+
+    taken: int
+    total: Tensor
+    squares: Tensor
+
+    @classmethod
+    def none(cls, like: Tensor) -> Samples:
+        zero = torch.zeros(like.shape, dtype=torch.float64, device=like.device)
+        return cls(0, zero, zero)
+
+    def plus(self, image: Tensor) -> Samples:
+        image = image.double()
+        return Samples(self.taken + 1, self.total + image, self.squares + image.square())
+
+    def mean(self) -> Floats:
+        return _numpy(self.total / self.taken)
+
+    def std(self) -> Floats:
+        """Of the population that these are a sample of: it takes two of them."""
+        spread = self.squares - self.total.square() / self.taken
+        return _numpy((spread.clamp(min=0) / (self.taken - 1)).sqrt())
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        sums = {"sample_total": self.total, "sample_squares": self.squares}
+        return {name: x.cpu().numpy() for name, x in sums.items()}
+
+    @classmethod
+    def restored(
+        cls, taken: int, arrays: Mapping[str, npt.NDArray[Any]], device: torch.device
+    ) -> Samples:
+        names = ("sample_total", "sample_squares")
+        return cls(taken, *(torch.from_numpy(np.array(arrays[n])).to(device) for n in names))
+
+
+def is_due(iteration: int, burn_in: int, sample_every: int) -> bool:
+    """Whether the output of this iteration is a sample."""
+    since = iteration - burn_in
+    return since > 0 and since % sample_every == 0
+
+
+def _numpy(x: Tensor) -> Floats:
+    image: Floats = x.float().cpu().numpy()
+    return image
