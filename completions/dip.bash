@@ -11,6 +11,7 @@ _dip_knows() {
                 'spectrum'
                 'trajdist'
                 'gpkernel'
+                'report'
             )
             arguments=(
             )
@@ -206,6 +207,23 @@ _dip_knows() {
                 '--input-distribution = uniform normal'
                 '--input-sigma ='
                 '--input-noise ='
+                '-h --help'
+            )
+            ;;
+        report)
+            arguments=(
+                '<PATH> ...'
+            )
+            options=(
+                '-o --output = <PATH>'
+                '--format = html md json table tsv csv jsonl none'
+                '--columns ='
+                '--title ='
+                '--label ='
+                '--no-header'
+                '-f --force'
+                '-q --quiet'
+                '-v --verbose'
                 '-h --help'
             )
             ;;

@@ -220,7 +220,13 @@ set -g __dip_valued \
     'gpkernel --input-channels' \
     'gpkernel --input-distribution' \
     'gpkernel --input-sigma' \
-    'gpkernel --input-noise'
+    'gpkernel --input-noise' \
+    'report -o' \
+    'report --output' \
+    'report --format' \
+    'report --columns' \
+    'report --title' \
+    'report --label'
 
 set -g __dip_place_image \
     '<PATH>' \
@@ -419,6 +425,7 @@ complete -c dip -n '__dip_in dip' -a fit -d 'Fit an untrained network, save the 
 complete -c dip -n '__dip_in dip' -a spectrum -d 'Measure what is learned when, by frequency.'
 complete -c dip -n '__dip_in dip' -a trajdist -d 'Measure the distance between trajectories, and to images.'
 complete -c dip -n '__dip_in dip' -a gpkernel -d 'Show and use the Gaussian process behind the prior.'
+complete -c dip -n '__dip_in dip' -a report -d 'Report on fits: a page, a document, or a table of runs.'
 
 complete -c dip -n '__dip_in dip --version' -l version -d 'Print the version.'
 complete -c dip -n '__dip_in dip -h --help' -s h -l help -d 'Show this message and exit.'
@@ -587,3 +594,15 @@ complete -c dip -n '__dip_in gpkernel --input-distribution' -l input-distributio
 complete -c dip -n '__dip_in gpkernel --input-sigma' -l input-sigma -d 'Sigma in pixels of a blur of the input noise.' -r -f
 complete -c dip -n '__dip_in gpkernel --input-noise' -l input-noise -d 'Sigma of the noise that is added to the input at each step.' -r -f
 complete -c dip -n '__dip_in gpkernel -h --help' -s h -l help -d 'Show this message and exit.'
+
+complete -c dip -n '__dip_argument report 1 more' -F
+complete -c dip -n '__dip_in report -o --output' -s o -l output -d 'The report to write; - is stdout.' -r -F
+complete -c dip -n '__dip_in report --format' -l format -d 'By the extension of the output; without one, a table of runs.' -r -f -a 'html md json table tsv csv jsonl none'
+complete -c dip -n '__dip_in report --columns' -l columns -d 'Columns of the table; config.lr is the fit\'s own --lr.' -r -f
+complete -c dip -n '__dip_in report --title' -l title -d 'Of the page.' -r -f
+complete -c dip -n '__dip_in report --label' -l label -d 'Names of the panels of the figure.' -r -f
+complete -c dip -n '__dip_in report --no-header' -l no-header -d 'Print rows without a header.'
+complete -c dip -n '__dip_in report -f --force' -s f -l force -d 'Replace an output that exists.'
+complete -c dip -n '__dip_in report -q --quiet' -s q -l quiet -d 'Say nothing but errors.'
+complete -c dip -n '__dip_in report -v --verbose' -s v -l verbose -d 'Say more, and show the warnings of libraries.'
+complete -c dip -n '__dip_in report -h --help' -s h -l help -d 'Show this message and exit.'

@@ -15,7 +15,8 @@ say "dip corrupt traj.zarr/run-0@50 -f -o early.png"
 say "dip spectrum traj.zarr --plot bands.png -f --format none"
 say "dip spectrum traj.zarr --measure onset"
 say "dip trajdist traj.zarr --at 0,50,200,400"
+say "dip report traj.zarr -f -o report.html"
 say "dip corrupt noisy.png mask:0.5 | dip fit --width 32 --iterations 200 --image - | dip corrupt - -f -o filled.png"
 
 printf '\nMade in demo/, to be looked at: a trajectory (traj.zarr) and\n'
-ls -- *.png
+ls -- *.png *.html

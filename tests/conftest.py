@@ -17,7 +17,7 @@ from tests.warm import Warm
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 DIP = [sys.executable, "-m", "dipcli"]
-HEAVY = ("fit", "spectrum", "trajdist", "gpkernel")  # import torch, scipy or matplotlib
+HEAVY = ("fit", "spectrum", "trajdist", "gpkernel", "report")  # import torch, scipy or matplotlib
 
 
 def environment(**extra: str) -> dict[str, str]:

@@ -71,8 +71,15 @@ CASES = {
         rows=("--depth", "1", "--length", "3"),
         waits=False,
     ),
+    "report": Case(
+        work=("INPUT",),
+        output=("INPUT", "--format", "html", "-o", "OUTPUT"),
+        rows=("INPUT", "--columns", "store,run,seed,psnr,seconds,config.lr"),
+        prints="rows",
+        reads="store",
+    ),
 }
-LABELS = ("source", "a", "b")  # columns that name an input
+LABELS = ("source", "store", "a", "b")  # columns that name an input
 EVERY = pytest.mark.parametrize("name", COMMANDS)
 
 

@@ -17,6 +17,7 @@ from matplotlib.colors import to_rgba
 from dipcli.figures import canvas
 from dipcli.figures.bands import Bands, bands
 from dipcli.figures.onsets import Onset, onsets
+from dipcli.figures.progress import BEST, Mark, Progress, progress
 from dipcli.figures.series import Series, series
 from dipcli.figures.spectra import Curve, spectra
 
@@ -160,3 +161,29 @@ def test_onsets_at_the_start_are_sample():
     assert ax.get_ylim()[0] <= 0
     assert np.isfinite(ax.transData.transform(ax.lines[0].get_xydata())).all()
     assert legend_of(figure) == []
+
+
+def test_marks_of_rules_are_on_the_curve():
+    values = 1000.0 / (ITERATION + 1)
+    marks = (Mark("es-wmv", 120), Mark("es-emv", 254, sure=False), Mark(BEST, 100))
+    runs = [Progress("run-0", ITERATION, values, marks), Progress("run-1", ITERATION, values * 2)]
+    figure = progress({"a": runs}, "loss", log=True)
+    (ax,) = panels_of(figure)
+    drawn_at = {line.get_marker(): line for line in ax.lines if len(line.get_xdata()) == 1}
+    places = {m: (line.get_xdata()[0], line.get_ydata()[0]) for m, line in drawn_at.items()}
+    # the frame nearest to 254 is that of 250
+    wanted = {"v": 120, "^": 250, "*": 100}
+    assert places == {m: (at, 1000.0 / (at + 1)) for m, at in wanted.items()}
+    assert drawn_at["^"].get_markerfacecolor() == "white"
+    assert drawn_at["v"].get_markerfacecolor() == canvas.COLORS[0]
+    names = ["run-0", "run-1", "es-wmv", "es-emv", "best PSNR", "open: not sure yet"]
+    assert legend_of(figure) == names
+    drawn(figure)
+
+
+def test_marks_that_have_no_place_are_left_out():
+    nothing = Progress("run-0", np.empty(0), np.empty(0), (Mark("es-wmv", 3),))
+    hole = Progress("run-1", ITERATION, np.full(len(ITERATION), NAN), (Mark("es-wmv", 3),))
+    figure = progress({"a": [nothing, hole]}, "loss")
+    assert not [line for line in panels_of(figure)[0].lines if line.get_marker() == "v"]
+    drawn(figure)

@@ -116,6 +116,25 @@ def test_only_common_iterations_are_compared_and_it_is_said(dip, tmp_path):
     assert [row["iteration"] for row in table] == ["30"]
 
 
+def test_the_previous_frames_of_two_stores_are_their_own(dip, tmp_path):
+    """Both are called `previous`."""
+    dark, bright = (Image(level(value)) for value in (0.25, 0.75))
+    trajectory(tmp_path / "a.zarr", [[(0, level(0.0)), (10, level(0.25))]], dark)
+    trajectory(tmp_path / "b.zarr", [[(0, level(1.0)), (10, level(0.75))]], bright)
+    table = rows(dip("trajdist", "a.zarr", "b.zarr"))
+    sse = {row["a"]: float(row["sse"]) for row in table if row["b"] == "previous"}
+    assert sse == {"a.zarr/run-0": 0.0625 * 576, "b.zarr/run-0": 0.0625 * 576}
+
+
+def test_a_run_that_cannot_be_read_does_not_stop_the_others(dip, tmp_path):
+    run = [(0, level(0.0)), (10, level(0.25))]
+    trajectory(tmp_path / "t.zarr", [run, run, run])
+    (tmp_path / "t.zarr/run-1/frames/zarr.json").unlink()
+    done = dip("trajdist", "t.zarr", code=1)
+    assert b"run-1/frames is missing" in done.stderr
+    assert pairs(rows(done)) == [("t.zarr/run-0", "t.zarr/run-2")]
+
+
 @pytest.mark.parametrize("word", ["target", "clean", "previous"])
 def test_against_its_own(dip, tmp_path, word):
     clean = picture(*SIZE)
@@ -272,3 +291,21 @@ def test_one_bad_input_does_not_stop_the_rest(dip, tmp_path):
     done = dip("trajdist", "absent.zarr", "s.zarr", "t.zarr", "--against", "half.png", code=1)
     assert pairs(rows(done)) == [(f"t.zarr/run-{k}", "half.png") for k in range(2)]
     assert done.stderr.count(b"dip: error") == 2
+
+
+def test_a_run_of_another_store_is_named_with_it(here):
+    from dipcli.figures import compared
+    from dipcli.measure.distance import Comparison
+    from dipcli.measure.pairs import Moving, Pair
+    from dipcli.measure.trajectories import compare
+    from tests.figured import legend_of
+
+    run = [(0, level(0.0)), (10, level(0.25))]
+    trajectory(here / "a.zarr", [run, run])
+    trajectory(here / "b.zarr", [run])
+    one, two = (Moving(f"a.zarr/run-{k}", open_store("a.zarr").run(k)) for k in (0, 1))
+    other = Moving("b.zarr/run-0", open_store("b.zarr").run(0))
+    pairs = [Pair(one, two), Pair(one, other)]
+    found = compare(pairs, Comparison(), None, lambda *_: None)
+    figure = compared.draw(found, {"a.zarr": "A", "b.zarr": "B"})
+    assert [name.split("\u2013")[1].strip() for name in legend_of(figure)] == ["run-1", "B run-0"]

@@ -52,6 +52,12 @@ COMMANDS = Registry(
         "Show and use the Gaussian process behind the prior.",
         "dipcli.cli.gpkernel:gpkernel",
     ),
+    Entry(
+        "report",
+        "dip report [STORE...] [-o report.html]",
+        "Report on fits: a page, a document, or a table of runs.",
+        "dipcli.cli.report:report",
+    ),
 )
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 

@@ -80,22 +80,28 @@ def escape(text: str) -> str:
 
 
 def print_rows(
-    rows: Iterable[Row], columns: Sequence[str], form: Format | None = None, *, header: bool = True
+    rows: Iterable[Row],
+    columns: Sequence[str],
+    form: Format | None = None,
+    *,
+    header: bool = True,
+    stream: TextIO | None = None,
 ) -> None:
     """Print rows as a table for people or, by default in a pipe, as TSV for programs."""
-    form = form or ("table" if sys.stdout.isatty() else "tsv")
+    stream = stream or sys.stdout
+    form = form or ("table" if stream.isatty() else "tsv")
     if form == "table":
-        _console(sys.stdout).print(table(rows, columns, header=header))
+        _console(stream).print(table(rows, columns, header=header))
     elif form == "jsonl":
         for row in rows:
             line = {column: _plain(row.get(column)) for column in columns}
-            sys.stdout.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+            stream.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
     elif form == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer = csv.writer(stream, lineterminator="\n")
         writer.writerows(_cells(rows, columns, header=header))
     elif form == "tsv":
         for cells in _cells(rows, columns, header=header):
-            sys.stdout.write("\t".join(escape(cell) for cell in cells) + "\n")
+            stream.write("\t".join(escape(cell) for cell in cells) + "\n")
     else:  # rows may be made while they are printed
         deque(rows, maxlen=0)
 

@@ -62,7 +62,7 @@ def _each(
             yield error
 
 
-def _auto(runs: Sequence[Fitted]) -> Iterator[Sides]:
+def _auto(runs: Sequence[Fitted]) -> Iterator[Sides | DipError]:
     """For each target, its runs with each other; a single one with all that there is."""
     groups: dict[tuple[object, ...], list[Fitted]] = {}
     for run in runs:
@@ -70,21 +70,28 @@ def _auto(runs: Sequence[Fitted]) -> Iterator[Sides]:
         key = tuple(attrs.get(name) for name in ("sha256", "scale", "offset", "task"))
         groups.setdefault(key, []).append(run)
     for group in groups.values():
-        if len(group) > 1:
-            yield from _between(group)
-            continue
-        yield from _own(group[0], TARGET)
-        if group[0].store.clean is not None:
-            yield from _own(group[0], "clean")
-        if len(group[0].run.iterations) > 1:
-            yield from _own(group[0], PREVIOUS)
+        yield from _between(group) if len(group) > 1 else _each(group, _alone)
 
 
-def _between(runs: Sequence[Fitted]) -> Iterator[Sides]:
+def _alone(run: Fitted) -> Iterator[Sides]:
+    """A run with its target, its clean image, and itself one frame before."""
+    yield from _own(run, TARGET)
+    if run.store.clean is not None:
+        yield from _own(run, "clean")
+    if len(run.run.iterations) > 1:
+        yield from _own(run, PREVIOUS)
+
+
+def _between(runs: Sequence[Fitted]) -> Iterator[Sides | DipError]:
     """Every two runs of equal size."""
-    moving = [_moving(run) for run in runs]
-    for a, b in itertools.combinations(moving, 2):
-        if a.size == b.size:
+    moving = []
+    for run in map(_moving, runs):
+        try:
+            moving.append((run, run.size))
+        except DipError as error:
+            yield error
+    for (a, one), (b, other) in itertools.combinations(moving, 2):
+        if one == other:
             yield a, b
 
 

@@ -55,14 +55,19 @@ Source = Fitted | Picture
 
 
 class Failures:
-    """Inputs that were left out: each is told at once, and the code in the end is 1."""
+    """Inputs that were left out: each is told at once, once, and the code in the end is 1."""
 
     def __init__(self) -> None:
-        self.any = False
+        self._told: set[str] = set()
+
+    @property
+    def any(self) -> bool:
+        return bool(self._told)
 
     def add(self, error: DipError) -> None:
-        console.error(error)
-        self.any = True
+        if str(error) not in self._told:
+            console.error(error)
+        self._told.add(str(error))
 
 
 def gather(names: Sequence[str], failures: Failures, **reading: str | None) -> list[Source]:

@@ -111,10 +111,10 @@ def output_format(output: str, asked: str | None) -> str | None:
     return format_of(output)
 
 
-def image_output(output: str | None) -> str:
+def image_output(output: str | None, what: str = "an image") -> str:
     """Where image bytes go: without -o to stdout, unless that is a terminal."""
     if (output is None or output == "-") and sys.stdout is not None and sys.stdout.isatty():
-        msg = "an image is not for a terminal: say -o FILE, or send stdout to a file or a pipe"
+        msg = f"{what} is not for a terminal: say -o FILE, or send stdout to a file or a pipe"
         raise UsageError(msg)
     return output or "-"
 

@@ -20,15 +20,6 @@ EXAMPLES = (
     "dip trajdist traj.zarr --bands 5 --format csv > by-band.csv",
     "dip trajdist restored.png --against clean.png --luma --border 4",
 )
-SUMMARY = (
-    "first_convergence",
-    "first_sse",
-    "peak",
-    "peak_sse",
-    "second_convergence",
-    "second_sse",
-    "peak_ratio",
-)
 
 
 def trajdist(
@@ -91,7 +82,7 @@ def trajdist(
     from dipcli.cli import pairing, sources
     from dipcli.measure import cores
     from dipcli.measure.distance import Comparison
-    from dipcli.measure.trajectories import compare
+    from dipcli.measure.trajectories import SUMMARY, compare, summaries
 
     iterations = sources.numbers(at, "--at")
     sources.check_plot(plot, form)
@@ -112,7 +103,7 @@ def trajdist(
     columns += SUMMARY if summary else _columns(bands, ssim=ssim)
     with scipy.fft.set_workers(cores()), console.progress() as progress:
         compared = compare(paired, comparison, bands, progress.update)
-    rows = _summaries(compared) if summary else _rows(compared)
+    rows = summaries(compared) if summary else _rows(compared)
     console.print_rows(rows, columns, form, header=not no_header)
     if plot and compared:
         from dipcli.figures import compared as figures
@@ -132,11 +123,3 @@ def _rows(compared: Sequence[Compared]) -> Iterator[dict[str, Any]]:
     for one in compared:
         said = {"a": one.pair.a.label, "b": one.pair.b.label}
         yield from ({**said, **row} for row in one.rows())
-
-
-def _summaries(compared: Sequence[Compared]) -> Iterator[dict[str, Any]]:
-    for one in compared:
-        said = {"a": one.pair.a.label, "b": one.pair.b.label}
-        for place, points in one.convergences():
-            values = (*points, points.peak_ratio) if points else ()
-            yield {**said, **place, **dict(zip(SUMMARY, values, strict=False))}

@@ -26,25 +26,29 @@ def draw(compared: Sequence[Compared], labels: Mapping[str, str]) -> Figure:
         store = one.pair.a.label.rpartition("/")[0]
         panels.setdefault(labels.get(store, store), []).append(one)
     if curves[0].axis:
-        return band_distances({k: [_bands(one) for one in pairs] for k, pairs in panels.items()})
+        return band_distances(
+            {k: [_bands(one, labels) for one in pairs] for k, pairs in panels.items()}
+        )
     drawn = {}
     for label, pairs in panels.items():
         points = [next((p for _, p in one.convergences()), None) for one in pairs]
         first = next((i for i, p in enumerate(points) if p), None)
         drawn[label] = [
-            _distance(one, p, thumbnails=i == first)
+            _distance(one, p, labels, thumbnails=i == first)
             for i, (one, p) in enumerate(zip(pairs, points, strict=True))
         ]
     return distances(drawn)
 
 
-def _bands(one: Compared) -> Bands:
-    name = f"{_short(one.pair.a)} to {_short(one.pair.b)}"
+def _bands(one: Compared, labels: Mapping[str, str]) -> Bands:
+    name = " to ".join(_names(one, labels))
     low, high = one.axis["low"], one.axis["high"]
     return Bands(one.iteration, low, high, one.curves, None, name)
 
 
-def _distance(one: Compared, points: Convergence | None, *, thumbnails: bool) -> Distance:
+def _distance(
+    one: Compared, points: Convergence | None, labels: Mapping[str, str], *, thumbnails: bool
+) -> Distance:
     marks, images = [], []
     if points is not None:
         at = [points[:2], points[2:4], points[4:]]
@@ -52,8 +56,7 @@ def _distance(one: Compared, points: Convergence | None, *, thumbnails: bool) ->
         if thumbnails:
             a, b = one.pair.a, one.pair.b
             images = [(i, _seen(a, i), _seen(b, i)) for _, i, _ in marks]
-    names = _short(one.pair.a), _short(one.pair.b)
-    return Distance(*names, one.iteration, one.sse, tuple(marks), tuple(images))
+    return Distance(*_names(one, labels), one.iteration, one.sse, tuple(marks), tuple(images))
 
 
 def _seen(side: Side, iteration: int) -> Floats:
@@ -63,6 +66,14 @@ def _seen(side: Side, iteration: int) -> Floats:
     return side.run.frame(side.shown(iteration))
 
 
-def _short(side: Side) -> str:
-    """A run by its own name: the panel says of which store it is."""
-    return side.label.rpartition("/")[2] if isinstance(side, Moving) else side.label
+def _names(one: Compared, labels: Mapping[str, str]) -> tuple[str, str]:
+    """Of the sides: a run by its own name where the panel says of which store it is."""
+    panel = one.pair.a.label.rpartition("/")[0]
+    return _short(one.pair.a, panel, labels), _short(one.pair.b, panel, labels)
+
+
+def _short(side: Side, panel: str, labels: Mapping[str, str]) -> str:
+    store, _, run = side.label.rpartition("/")
+    if not isinstance(side, Moving):
+        return side.label
+    return run if store in (panel, "") else f"{labels.get(store, store)} {run}"

@@ -265,7 +265,10 @@ class _Driver:
             "iteration": frame.iteration if chosen is None else chosen,
             "reason": reason,
         }
-        return self._finish(disk, "complete", stop=stop, stopping=self.watch.verdicts())
+        quality = {}
+        if self.clean is not None:
+            quality = {"psnr": psnr(estimate, self.clean), "ssim": ssim(estimate, self.clean)}
+        return self._finish(disk, "complete", stop=stop, stopping=self.watch.verdicts(), **quality)
 
     def _state(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         """The fit's state and that of the rules that watch it."""

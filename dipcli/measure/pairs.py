@@ -135,7 +135,8 @@ def walk(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, int | None, Floats, Floa
 
 
 def _key(side: Moving) -> tuple[str, bool, bool]:
-    return side.label, side.before, side.seen is not None
+    """By its run: what is before the frames of any run has the same label."""
+    return side.run.label, side.before, side.seen is not None
 
 
 class _Player:

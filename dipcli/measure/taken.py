@@ -53,7 +53,7 @@ def through(
     What the fit itself took is used if it may be (`recorded`): it is there for more iterations
     than there are frames. Frames go through `seen` before they are measured.
     """
-    kept = _recorded(run, name, measure) if recorded else None
+    kept = kept_by_fit(run, name, measure) if recorded else None
     saved = run.iterations if kept is None else kept[0]
     chosen = nearest(saved, at) if len(at) and len(saved) else saved.tolist()
     if kept is not None:
@@ -71,7 +71,7 @@ def best_of(run: Run) -> int | None:
     return int(run.iterations[int(np.nanargmax(psnr))])
 
 
-def _recorded(
+def kept_by_fit(
     run: Run, name: str, measure: Measure
 ) -> tuple[npt.NDArray[np.int64], list[Values]] | None:
     """The iterations at which the fit itself took a measure, and its numbers, if it did."""

@@ -16,6 +16,15 @@ from dipcli.measure.distance import Comparison
 from dipcli.measure.pairs import Pair, walk
 
 Tell = Callable[[str, int, int], None]
+SUMMARY = (
+    "first_convergence",
+    "first_sse",
+    "peak",
+    "peak_sse",
+    "second_convergence",
+    "second_sse",
+    "peak_ratio",
+)
 
 
 @dataclass
@@ -78,3 +87,12 @@ def compare(
             compared.split.append(comparison.by_band(one, other, bands))
         tell("trajdist", done, steps)
     return list(found.values())
+
+
+def summaries(compared: Sequence[Compared]) -> Iterator[dict[str, Any]]:
+    """A row per pair, or per pair and band: where it meets, parts, and meets again."""
+    for one in compared:
+        for place, points in one.convergences():
+            values = (*points, points.peak_ratio) if points else [None] * len(SUMMARY)
+            row = dict(zip(SUMMARY, values, strict=True))
+            yield {"a": one.pair.a.label, "b": one.pair.b.label, **place, **row}

@@ -1,0 +1,1 @@
+"""Reports of finished and unfinished fits: rows, a document for programs, a page for people."""
