@@ -83,7 +83,8 @@ def test_networks_of_images(rows):
         ("empirical", 2, None)
     }
     # any option of a network means one
-    assert rows(*words[2:], "--skip", "4") == found
+    assert rows(*words[2:], "--preset", "ulyanov") == found
+    assert rows(*words[2:], "--skip", "4") == rows(*words[2:], "--preset", "fast")
     assert rows(*words, "--preset", "chakrabarty") != found
 
 
@@ -122,6 +123,7 @@ def test_a_network_that_is_fed_as_many_channels_as_its_image_has(rows, tmp_path)
             run.append(0, np.zeros((channels, 8, 8), np.float32), loss=1.0)
             run.finish("complete", seconds=1.0)
     words = ("--depth", "1", "--width", "8", "--size", "8x8", "--samples", "3", "--length", "2")
+    words += ("--arch", "dip")
     for name, channels in (("gray", "1"), ("color", "3")):
         of_store = rows(f"{name}.zarr", "--samples", "3", "--length", "2")
         by_hand = rows(*words, "--input-channels", channels)
@@ -241,7 +243,7 @@ def test_other_kernels(dip, holes, tmp_path, kernel):
 def test_the_kernel_of_a_store(dip, holes, store):
     words = ("gpkernel", "--posterior", "holes.png", "--samples", "10", "--kernel", "empirical")
     of_store = dip(*words, "a.zarr").stdout
-    by_hand = ("--width", "8", "--depth", "1", "--skip", "0", "--pad", "zero")
+    by_hand = ("--arch", "dip", "--width", "8", "--depth", "1", "--skip", "0", "--pad", "zero")
     other = dip(*words, *by_hand).stdout
     assert (read(of_store).pixels == read(other).pixels).all()
 

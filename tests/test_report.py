@@ -46,7 +46,7 @@ def fits(tmp_path_factory):
     dip("corrupt", "clean.png", "gaussian:25", "--seed", "1", "-o", "noisy.png")
     fit = ("fit", "noisy.png", *TINY, "--iterations", "20", "--clean", "clean.png")
     dip(*fit, "--runs", "2", "-o", "a.zarr")
-    dip(*fit, "--seed", "7", "--stride", "4", "--lr", "0.005", "-o", "b.zarr")
+    dip(*fit, "--seed", "7", "--stride", "4", "--lr", "0.004", "-o", "b.zarr")
     return folder
 
 
@@ -93,7 +93,7 @@ def test_a_row_per_run(dip, fits):
     ]
     for row, name in zip(rows, ("a.zarr", "a.zarr", "b.zarr"), strict=True):
         said = (row[k] for k in ("arch", "task", "status", "iterations", "rule", "chosen"))
-        assert tuple(said) == ("dip", "denoise", "complete", 20, "none", 20)
+        assert tuple(said) == ("dip", "denoise", "complete", 20, "whiteness", 20)
         with open_store(fits / name) as store:
             run, clean = store.run(row["run"]), store.clean
             assert {k: run.attrs[k] for k in ("psnr", "ssim")} == {
@@ -121,9 +121,9 @@ def test_columns(dip, fits):
     columns = "run,config.lr,config.stride,config.save-every,stopping.es-wmv.sure,stop.reason"
     lines = dip(*words, columns, "--no-header", cwd=fits).stdout.decode().splitlines()
     assert [line.split("\t") for line in lines] == [
-        ["0", "0.01", "2", "1", "False", "iterations"],
-        ["1", "0.01", "2", "1", "False", "iterations"],
-        ["0", "0.005", "4", "1", "False", "iterations"],
+        ["0", "0.005", "2", "1", "False", "iterations"],
+        ["1", "0.005", "2", "1", "False", "iterations"],
+        ["0", "0.004", "4", "1", "False", "iterations"],
     ]
     done = dip(*words, "run,best_psn", cwd=fits, code=2)
     assert b"did you mean 'best_psnr'" in done.stderr
@@ -628,3 +628,20 @@ def test_spectra_are_drawn_where_they_are():
     assert places["0.1"] - places["0.01"] == pytest.approx(places["0.2"] - places["0.02"], abs=1)
     gap = np.where(np.arange(65) == 30, np.nan, flat)
     assert axes.path(gap).count("M") == 2
+
+
+def test_a_frame_is_not_measured_by_a_target_that_was_blurred(dip, here):
+    from dipcli.report.given import Given
+    from dipcli.report.seen import see
+
+    dip("corrupt", "builtin:astronaut", "crop:16x16", "-o", "clean.png")
+    dip("corrupt", "clean.png", "blur:1", "-o", "soft.png")
+    fit = ("fit", "soft.png", *TINY, "--iterations", "2", "--save-every", "1", "--task", "deblur:1")
+    dip(*fit, "-o", "alone.zarr")
+    dip(*fit, "--clean", "clean.png", "-o", "with.zarr")
+    for name, reference in (("alone.zarr", ""), ("with.zarr", "clean")):
+        with open_store(name) as store:
+            given = Given(name, name, store, store.runs)
+            (seen,) = see([(given, store.run(0), {})], 64, lambda *_: None, pytest.fail)
+            assert (seen.reference or "") == reference
+            assert "target" in seen.spectra

@@ -19,7 +19,6 @@ def test_presets_and_what_wins():
     assert resolve({}).width == (16, 32, 64, 64, 64)
     assert resolve({"arch": "dip"}) == resolve({}, "ulyanov")
     assert resolve({"arch": "dip"}).width == (128,)
-    assert resolve({"optimizer": "sgld"}).stop == "none"
     assert resolve({}).stop == resolve({"arch": "decoder", "stop": "auto"}).stop == "auto"
     chakrabarty = resolve({}, "chakrabarty")
     assert (chakrabarty.width, chakrabarty.pad, chakrabarty.lr) == ((256,), "zero", 1e-3)

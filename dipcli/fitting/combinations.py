@@ -66,7 +66,7 @@ CLASHES = (
         "--optimizer sgld adds noise to the weights of convolutions, and --arch {arch} has none",
     ),
     Clash(
-        lambda s: s.optimizer == "sgld" and s.stop != "none",
+        lambda s: s.optimizer == "sgld" and s.stop not in ("auto", "none"),
         "--optimizer sgld takes the mean of its samples for the estimate: no rule ends it, so "
         "--stop none",
     ),

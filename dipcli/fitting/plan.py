@@ -97,7 +97,9 @@ def settle(asked: Asked, task: Task, size: tuple[int, int]) -> Settings:
     task.check(settings)
     settings = shallower(settings, size, asked=asked.deep)
     every = settings.save_every or (0 if settings.save_at else settings.auto_every)
-    stop = task.stop if settings.stop == "auto" else settings.stop
+    stop = settings.stop
+    if stop == "auto":  # the samples of sgld are the estimate, whatever the task
+        stop = "none" if settings.optimizer == "sgld" else task.stop
     return replace(settings, save_every=every, stop=stop, **settings.sampling())
 
 

@@ -203,8 +203,6 @@ def resolve(given: Mapping[str, Any], preset: str | None = None) -> Settings:
     values = {**(make(task, arch) if arch else make(task)), **task.values}
     if given.get("optimizer") == "sgd":
         values["lr"] = SGD_LR  # those of the presets are Adam's
-    if given.get("optimizer") == "sgld":
-        values["stop"] = "none"  # its samples are the estimate
     depth = given.get("depth", values.get("depth"))
     for name in PER_LEVEL:  # a preset's levels are cut, or its deepest repeated, to that depth
         if depth and len(levels := values.get(name, ())) > 1:

@@ -69,7 +69,8 @@ def _look(seen: Seen, room: int, side: int, tell: Tell) -> None:
     for name, image in _references(seen.given):
         if image.shape == size:
             seen.spectra[name] = power(image)["power"]
-            if reference is None:
+            # what was blurred, or sensed in part, is no measure of a frame that is not
+            if reference is None and not (name == "target" and seen.given.store.model):
                 seen.reference, reference = name, image
     wanted = (best_of(run), said(seen.numbers, "chosen", "iteration"))
     places = {int(i) for i in np.flatnonzero(np.isin(saved, [w for w in wanted if w is not None]))}

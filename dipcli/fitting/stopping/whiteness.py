@@ -13,34 +13,29 @@ import numpy as np
 from dipcli.fitting.stopping.base import Rule, Seen
 from dipcli.images import Floats
 
-OPPOSED = 4.0  # over the square root of the pixels; measured, see docs/stopping.md
+OPPOSED = 3.0  # over the square root of the pixels: three times what it scatters by in white noise
 
 
 class Whiteness(Rule):
-    """The first iteration at which neighbours, once alike, are opposed."""
+    """The first iteration at which neighbours along both axes, once alike, are opposed."""
 
     def __init__(self, sigma: float) -> None:
         super().__init__(sigma)
         self.alike = False
 
     def see(self, seen: Seen) -> bool:
-        correlation = neighbours(seen.residual)
+        correlation = max(neighbours(seen.residual, axis) for axis in (1, 2))
         self.alike |= correlation > 0
         pixels = np.isfinite(seen.residual[0]).sum()
         self.sure = bool(self.alike and correlation < -OPPOSED / np.sqrt(max(pixels, 1)))
         return self.sure and self.choose(seen.iteration)
 
 
-def neighbours(residual: Floats) -> float:
-    """The correlation of pixels with the next ones along x and along y, (channel, y, x)."""
+def neighbours(residual: Floats, axis: int) -> float:
+    """The correlation of pixels (channel, y, x) with the next ones, where both are known."""
+    residual = residual.swapaxes(1, axis)
     known = np.isfinite(residual)
     r = np.where(known, residual, 0)
-    products, pairs = 0.0, 0
-    for one, next_ in (
-        (np.s_[:, :, :-1], np.s_[:, :, 1:]),
-        (np.s_[:, :-1], np.s_[:, 1:]),
-    ):
-        products += float(np.vdot(r[one], r[next_]))
-        pairs += int(np.count_nonzero(known[one] & known[next_]))
+    pairs = int(np.count_nonzero(known[:, 1:] & known[:, :-1]))
     power = float(np.vdot(r, r)) / max(int(known.sum()), 1)
-    return products / pairs / power if pairs and power else np.nan
+    return float(np.vdot(r[:, 1:], r[:, :-1])) / pairs / power if pairs and power else np.nan
