@@ -27,6 +27,7 @@ lint: setup
 bench: setup
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.step
+	$(BIN)/python -m benchmarks.extras
 
 completions: setup
 	$(BIN)/python -m tools.completions

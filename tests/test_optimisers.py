@@ -268,7 +268,7 @@ def test_when_samples_are_taken(given, burn_in, every):
         ({"sample_every": 5}, "only --optimizer sgld takes any"),
         ({"optimizer": "sgld", "iterations": 100, "burn_in": 100}, "first sample at --burn-in 100"),
         ({"optimizer": "sgld", "iterations": 0}, "first sample"),
-        ({"optimizer": "sgld", "stop": "auto"}, "--stop none"),
+        ({"optimizer": "sgld", "stop": "whiteness"}, "--stop none"),
         ({"optimizer": "sgld", "arch": "relunet"}, "--arch relunet has none"),
         ({"optimizer": "sgld", "arch": "linear"}, "--arch linear has none"),
         ({"optimizer": "lbfgs", "precision": "bfloat16"}, "bfloat16 rounds off"),
