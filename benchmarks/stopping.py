@@ -14,13 +14,13 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from benchmarks.cases import done
 from dipcli.degrade import corrupt, parse
 from dipcli.errors import DipError
 from dipcli.fitting.loop import Fit
@@ -117,9 +117,6 @@ def main() -> None:
     given = {
         name: _value(text) for name, _, text in (word.partition("=") for word in words[end + 1 :])
     }
-    rows: dict[str, Gaps] = {}
-    if asked.cache and asked.cache.exists():
-        rows = dict(json.loads(line) for line in asked.cache.read_text().splitlines())
     cases = {
         f"{path.relative_to(asked.folder)} {noise} {seed}": Case(path, noise, seed, given)
         for seed, noise, path in product(range(asked.seeds), NOISES, photographs(asked.folder))
@@ -127,16 +124,7 @@ def main() -> None:
     if not cases:
         msg = f"no photographs in {asked.folder}"
         raise DipError(msg)
-    left = [key for key in cases if key not in rows]
-    with get_context("spawn").Pool(asked.jobs) as pool:
-        for key, found in zip(left, pool.imap(gaps, [cases[key] for key in left]), strict=True):
-            rows[key] = found
-            said = ", ".join(f"{rule} {gap:.2f} at {at}" for rule, (at, gap) in found.items())
-            print(f"{key}: {said}", file=sys.stderr, flush=True)
-            if asked.cache:
-                with asked.cache.open("a") as file:
-                    file.write(json.dumps([key, found]) + "\n")
-    print(*table({key: rows[key] for key in cases}), sep="\n")
+    print(*table(done(cases, gaps, asked.jobs, asked.cache)), sep="\n")
 
 
 def _value(text: str) -> Any:
