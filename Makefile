@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: setup demo test lint bench completions clean
+.PHONY: setup demo test lint bench completions pages clean
 
 setup: .venv/ready
 
@@ -31,6 +31,9 @@ bench: setup
 
 completions: setup
 	$(BIN)/python -m tools.completions
+
+pages: setup
+	$(BIN)/python -m tools.pages
 
 clean:
 	rm -rf .venv demo dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -58,3 +58,8 @@ def test_completions_are_installed(installed):
         "fish/vendor_completions.d/dip.fish",
     ):
         assert (installed / "share" / path).stat().st_size > 1000
+
+
+def test_man_pages_are_installed(installed):
+    there = {path.name for path in (installed / "share/man/man1").iterdir()}
+    assert there == {path.name for path in (ROOT / "man").iterdir()}

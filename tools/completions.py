@@ -23,11 +23,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich.text import Text
-
 from dipcli.cli import app
 from dipcli.images.builtin import PHOTOGRAPHS
 from dipcli.registry import DEGRADATIONS, Entry, Registry
+from tools import facts
 
 HERE = Path(__file__).parent
 FILES = {
@@ -115,58 +114,45 @@ METAVARS: Mapping[str, tuple[Word, ...]] = {
     "PATH": A_FILE,
     "DEGRADATION": tuple(_word(entry) for entry in DEGRADATIONS.values()),
 }
-# The metavar of parameters that show none.
-NAMES = {
-    "output": "FILE",
-    "image": "FILE",  # where the restored one goes
-    "std": "FILE",
-    "plot": "FILE",
-    "clean": "IMAGE",
-    "mask": "IMAGE",
-    "like": "STORE",
-}
 
 
-def collect(commands: Registry = app.COMMANDS) -> list[Command]:
+def collect(registry: Registry = app.COMMANDS) -> list[Command]:
     """`dip` itself, and then its commands."""
-    dip = app.group()
-    found = [Command("dip", _plain(dip.help), tuple(_options("dip", dip.params)))]
-    for entry in commands.values():
-        real = app.command(entry)
-        arguments = [p for p in real.params if p.param_type_name == "argument"]
+    found = []
+    for known in facts.walk(registry):
+        arguments = known.arguments
         if any(p.nargs != 1 for p in arguments[:-1]):
-            msg = f"dip {entry.name}: only its last argument may be given more than once"
+            msg = f"dip {known.name}: only its last argument may be given more than once"
             raise SystemExit(msg)
         found.append(
             Command(
-                entry.name,
-                _plain(entry.summary),
-                tuple(_options(entry.name, real.params)),
-                tuple(_place(entry.name, p) for p in arguments),
+                known.name,
+                known.help,
+                tuple(_options(known)),
+                tuple(_place(known.name, p) for p in arguments),
                 many=bool(arguments) and arguments[-1].nargs == -1,
             )
         )
     return found
 
 
-def _options(command: str, parameters: Iterable[Any]) -> Iterable[Option]:
-    for p in parameters:
-        if p.param_type_name == "option" and not p.hidden:
-            place = None if p.is_flag or p.count else _place(command, p)
-            names = (*p.opts, *p.secondary_opts)
-            yield Option(names, _plain(p.help), place, repeatable=p.multiple or p.count)
-    yield Option(tuple(app.SETTINGS["help_option_names"]), "Show this message and exit.")
+def _options(known: facts.Known) -> Iterable[Option]:
+    for p in known.options:
+        place = None if facts.flag(p) else _place(known.name, p)
+        help_ = facts.plain(p.help)
+        yield Option(facts.names(p), help_, place, repeatable=p.multiple or p.count)
+    yield Option(facts.HELP, facts.HELP_OF_HELP)
 
 
 def _place(command: str, p: Any) -> Place:
     """What a parameter takes, from its type, its metavar, or the tables above."""
-    kind, metavar = p.type_descriptor, p.metavar or NAMES.get(p.name, "")
+    kind, metavar = p.type_descriptor, facts.metavar(p)
     if p.param_type_name == "option" and p.nargs != 1:
         msg = f"dip {command} {p.opts[-1]} takes {p.nargs} values: the shells cannot do that yet"
         raise SystemExit(msg)
     place = replace(_from_metavar(metavar), name=f"{command}_{p.name}")
     if kind.choices:
-        place = replace(place, words=tuple(Word(str(getattr(c, "value", c))) for c in kind.choices))
+        place = replace(place, words=tuple(Word(c) for c in facts.choices(p)))
     elif metavar in METAVARS:
         place = replace(place, name=metavar.lower())
     elif kind.is_path or kind.is_file:
@@ -195,11 +181,6 @@ def _from_metavar(metavar: str) -> Place:
         else:
             words += METAVARS.get(choice, ())
     return Place("", tuple(dict.fromkeys(words)), listed=listed and bool(words))
-
-
-def _plain(text: str | None) -> str:
-    """Help without its markup, in one line."""
-    return " ".join(Text.from_markup(text or "").plain.split())
 
 
 def _shared(commands: Iterable[Command]) -> list[Place]:
@@ -365,26 +346,16 @@ def _fish_quote(text: str) -> str:
 
 def render(commands: list[Command]) -> dict[str, str]:
     """The three files, by name."""
-    facts = {"dip.bash": bash(commands), "_dip": zsh(commands), "dip.fish": fish(commands)}
-    return {name: FILES[name].read_text().replace("@FACTS@", facts[name]) for name in FILES}
+    known = {"dip.bash": bash(commands), "_dip": zsh(commands), "dip.fish": fish(commands)}
+    return {name: FILES[name].read_text().replace("@FACTS@", known[name]) for name in FILES}
 
 
 def main(words: list[str] | None = None, folder: Path = HERE.parent / "completions") -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.completions", description=__doc__)
     parser.add_argument("--check", action="store_true", help="name the stale files; write nothing")
     check = parser.parse_args(words).check
-    stale = 0
-    for name, text in render(collect()).items():
-        path = folder / name
-        if path.exists() and path.read_text() == text:
-            continue
-        stale += 1
-        if check:
-            sys.stderr.write(f"{path} is stale: run `make completions`\n")
-        else:
-            path.write_text(text)
-            sys.stderr.write(f"wrote {path}\n")
-    return 1 if check and stale else 0
+    texts = {folder / name: text for name, text in render(collect()).items()}
+    return facts.bring_up_to_date(texts, "completions", check=check)
 
 
 if __name__ == "__main__":
