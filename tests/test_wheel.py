@@ -62,4 +62,4 @@ def test_completions_are_installed(installed):
 
 def test_man_pages_are_installed(installed):
     there = {path.name for path in (installed / "share/man/man1").iterdir()}
-    assert there == {path.name for path in (ROOT / "man").iterdir()}
+    assert there >= {path.name for path in (ROOT / "man").iterdir()}

@@ -62,7 +62,10 @@ def fit(
     ] = False,
     preset: Annotated[
         options.choice_of(PRESETS) | None,  # type: ignore[valid-type]
-        typer.Option("--preset", help="Settings of a paper; what is given besides wins."),
+        typer.Option(
+            "--preset",
+            help="Settings of a paper; what is given besides wins. Default: fast; with --arch, its own.",
+        ),
     ] = None,
     like: Annotated[
         str | None, typer.Option("--like", help="Take the settings of this store.")

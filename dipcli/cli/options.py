@@ -152,11 +152,17 @@ def _with_options(
     function: Callable[..., None], wanted: Iterable[Field[Any]]
 ) -> Callable[..., None]:
     """Where a command has an option of its own of that name, that is it."""
+    from dipcli.fitting.settings import resolve
+
+    unless_given = resolve({})
     signature = inspect.signature(function, eval_str=True)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     made = [
         inspect.Parameter(
-            f.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_typed(f)
+            f.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=_typed(f, getattr(unless_given, f.name)),
         )
         for f in wanted
         if f.name not in signature.parameters
@@ -186,7 +192,7 @@ def given(words: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _parsed(f, word) for name, (f, word) in found.items()}
 
 
-def _typed(f: Field[Any]) -> Any:
+def _typed(f: Field[Any], shown: Any) -> Any:
     """The annotation that typer makes an option of; per-level options are comma lists."""
     kind: Any = {bool: bool, int: int, float: float}.get(type(f.default), str)
     choices = f.metadata["choices"]
@@ -194,7 +200,6 @@ def _typed(f: Field[Any]) -> Any:
         choices = tuple(ARCHITECTURES)
     if choices and not isinstance(f.default, tuple):
         kind = Literal[choices]
-    default = f.default[0] if isinstance(f.default, tuple) else f.default
     flag = "--" + f.name.replace("_", "-")
     metavar = f.metadata["metavar"] or ("A,B,..." if isinstance(f.default, tuple) else None)
     info = typer.Option(
@@ -202,10 +207,17 @@ def _typed(f: Field[Any]) -> Any:
         help=f.metadata["help"] + (f" One of {', '.join(choices)}." if metavar and choices else ""),
         metavar=metavar,
         envvar=f"DIP_{f.name.upper()}" if f.name in ENVIRONMENT else None,
-        show_default=f"{default:.4g}" if isinstance(default, float) else str(default),
+        show_default=_said(shown),
         rich_help_panel=f.metadata["panel"],
     )
     return Annotated[kind | None, info]
+
+
+def _said(value: Any) -> str:
+    """A value as it would be given."""
+    if isinstance(value, tuple):
+        return ",".join(map(_said, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _parsed(f: Field[Any], word: Any) -> Any:
