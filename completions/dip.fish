@@ -455,7 +455,7 @@ complete -c dip -n '__dip_in fit --std' -l std -d 'The spread over runs or over 
 complete -c dip -n '__dip_in fit --clean' -l clean -d 'What the image should be; measured against, never fitted.' -r -F -a '(__dip_fill $__dip_place_image)'
 complete -c dip -n '__dip_in fit --mask' -l mask -d 'An image whose black pixels are unknown.' -r -F -a '(__dip_fill $__dip_place_image)'
 complete -c dip -n '__dip_in fit --mask-invert' -l mask-invert -d 'Its white pixels are.'
-complete -c dip -n '__dip_in fit --preset' -l preset -d 'Settings of a paper; what is given besides wins. Default: fast; with --arch, its own.' -r -f -a 'fast ulyanov chakrabarty shi heckel'
+complete -c dip -n '__dip_in fit --preset' -l preset -d 'Settings of a paper; what is given wins. Default: fast; with --arch, its own.' -r -f -a 'fast ulyanov chakrabarty shi heckel'
 complete -c dip -n '__dip_in fit --like' -l like -d 'Take the settings of this store.' -r -F
 complete -c dip -n '__dip_in fit --resume' -l resume -d 'The names are stores: go on with them.'
 complete -c dip -n '__dip_in fit -n --dry-run' -s n -l dry-run -d 'Print the settings and the cost, and end.'

@@ -64,7 +64,7 @@ def fit(
         options.choice_of(PRESETS) | None,  # type: ignore[valid-type]
         typer.Option(
             "--preset",
-            help="Settings of a paper; what is given besides wins. Default: fast; with --arch, its own.",
+            help="Settings of a paper; what is given wins. Default: fast; with --arch, its own.",
         ),
     ] = None,
     like: Annotated[
