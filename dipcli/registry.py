@@ -309,7 +309,7 @@ PRESETS = Registry(
     Entry(
         "fast",
         "fast",
-        "a narrow hour-glass: ten times as fast as ulyanov, about as good",
+        "a narrow hour-glass, with a seventeenth of the work of a step of ulyanov",
         "dipcli.fitting.presets:fast",
     ),
     Entry(
