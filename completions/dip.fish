@@ -479,7 +479,7 @@ complete -c dip -n '__dip_in fit --upsample' -l upsample -d 'Upsampling, per lev
 complete -c dip -n '__dip_in fit --pad' -l pad -d 'Padding.' -r -f -a 'zero reflect'
 complete -c dip -n '__dip_in fit --norm' -l norm -d 'Normalisation.' -r -f -a 'batch mean-only none'
 complete -c dip -n '__dip_in fit --activation' -l activation -d 'Activation; a leaky SLOPE is 0.2.' -r -f -a 'leaky-relu relu elu swish'
-complete -c dip -n '__dip_in fit --lipschitz' -l lipschitz -d 'Largest spectral norm of k x k convolutions; 0: any. --norm batch undoes it.' -r -f
+complete -c dip -n '__dip_in fit --lipschitz' -l lipschitz -d 'Largest spectral norm of k x k convolutions; 0: any; auto: what suits the size and the noise of the image. --norm batch undoes it.' -r -f -a 'auto 0'
 complete -c dip -n '__dip_in fit --input' -l input -d 'What goes in.' -r -f -a 'noise fourier meshgrid image'
 complete -c dip -n '__dip_in fit --input-channels' -l input-channels -d 'Channels of noise or fourier; 0: as many as the image (deep-decoder, conv-decoder: as their first level).' -r -f
 complete -c dip -n '__dip_in fit --input-distribution' -l input-distribution -d 'Of the input noise: U(0, 0.1) or N(0, 1).' -r -f -a 'uniform normal'
@@ -587,7 +587,7 @@ complete -c dip -n '__dip_in gpkernel --stride' -l stride -d 'Down- and upsampli
 complete -c dip -n '__dip_in gpkernel --pad' -l pad -d 'Padding.' -r -f -a 'zero reflect'
 complete -c dip -n '__dip_in gpkernel --norm' -l norm -d 'Normalisation.' -r -f -a 'batch mean-only none'
 complete -c dip -n '__dip_in gpkernel --activation' -l activation -d 'Activation; a leaky SLOPE is 0.2.' -r -f -a 'leaky-relu relu elu swish'
-complete -c dip -n '__dip_in gpkernel --lipschitz' -l lipschitz -d 'Largest spectral norm of k x k convolutions; 0: any. --norm batch undoes it.' -r -f
+complete -c dip -n '__dip_in gpkernel --lipschitz' -l lipschitz -d 'Largest spectral norm of k x k convolutions; 0: any; auto: what suits the size and the noise of the image. --norm batch undoes it.' -r -f -a 'auto 0'
 complete -c dip -n '__dip_in gpkernel --input' -l input -d 'What goes in.' -r -f -a 'noise fourier meshgrid image'
 complete -c dip -n '__dip_in gpkernel --input-channels' -l input-channels -d 'Channels of noise or fourier; 0: as many as the image (deep-decoder, conv-decoder: as their first level).' -r -f
 complete -c dip -n '__dip_in gpkernel --input-distribution' -l input-distribution -d 'Of the input noise: U(0, 0.1) or N(0, 1).' -r -f -a 'uniform normal'

@@ -6,11 +6,13 @@ import torch
 from torch import nn
 
 from dipcli.errors import UsageError
+from dipcli.fitting import bound
 from dipcli.fitting.loop import Fit
 from dipcli.fitting.settings import Settings, resolve
 from dipcli.nets import inputs, lipschitz, seeded
 from dipcli.nets.architecture import Architecture
 from dipcli.nets.layers import Conv, Up
+from dipcli.store import open_store
 
 torch.set_num_threads(1)
 WIDE, TALL, ONE = (8, 40), (40, 8), (5, 5)
@@ -134,7 +136,39 @@ def test_networks_without_convolutions_over_space_cannot_be_bound(arch):
         Settings(arch=arch, lipschitz="1")
 
 
-@pytest.mark.parametrize("word", ["-1", "auto", "nan", "inf", "1,2", ""])
-def test_a_bound_is_a_number(word):
-    with pytest.raises(UsageError, match="--lipschitz is a number from 0"):
+@pytest.mark.parametrize("word", ["-1", "Auto", "nan", "inf", "1,2", ""])
+def test_a_bound_is_auto_or_a_number(word):
+    with pytest.raises(UsageError, match="--lipschitz is auto or a number from 0"):
         Settings(lipschitz=word)
+
+
+@pytest.mark.parametrize(
+    ("side", "sigma", "expected"),
+    [(128, 25, 1.2), (64, 25, 1.1), (512, 25, 1.4), (128, 12.5, 1.3), (512, 0, 2.0), (4, 255, 1.0)],
+)
+def test_the_bound_grows_with_the_image_and_falls_with_its_noise(side, sigma, expected):
+    """1.2 is measured (docs/networks.md), 1.4 is published for 512 x 512."""
+    assert bound.suited((side, side), sigma / 255) == expected
+    assert bound.suited((side * 2, side // 2), sigma / 255) == expected
+
+
+def test_auto_is_settled_by_the_image_and_recorded(tmp_path, dip):
+    """By its own noise: nothing of the clean image is given."""
+    noisy = tmp_path / "noisy.png"
+    dip("corrupt", "builtin:camera", "downsample:8", "gaussian:25", "-o", noisy)
+    words = ("fit", noisy, "--arch", "decoder", "--width", "4", "--depth", "1", "--iterations", "1")
+    store = tmp_path / "t.zarr"
+    dip(*words, "--lipschitz", "auto", "-o", store)
+    with open_store(store) as opened:
+        chosen = opened.runs[0].attrs["config"]["lipschitz"]
+    assert float(chosen) == pytest.approx(1.1, abs=0.03)
+    again = dip(*words, "--lipschitz", "auto", "-o", store)
+    assert b"is finished already" in again.stderr
+    assert b"is finished already" in dip(*words, "--lipschitz", chosen, "-o", store).stderr
+
+
+def test_auto_needs_an_image_and_convolutions(dip):
+    refused = dip("gpkernel", "--arch", "decoder", "--lipschitz", "auto", code=2)
+    assert b"--lipschitz auto looks at an image" in refused.stderr
+    with pytest.raises(UsageError, match="relunet has none"):
+        Settings(arch="relunet", lipschitz="auto")

@@ -6,7 +6,7 @@ import pytest
 from dipcli.errors import UsageError
 from dipcli.fitting.stopping.base import Minimum, Seen
 from dipcli.fitting.stopping.blur_sharp import BlurSharp
-from dipcli.fitting.stopping.discrepancy import Discrepancy, noise_level
+from dipcli.fitting.stopping.discrepancy import Discrepancy
 from dipcli.fitting.stopping.es_emv import ExponentialVariance
 from dipcli.fitting.stopping.es_wmv import WindowedVariance
 from dipcli.fitting.stopping.self_validation import SelfValidation
@@ -14,6 +14,7 @@ from dipcli.fitting.stopping.watch import AUTO, Watch, parse
 from dipcli.fitting.stopping.whiteness import Whiteness, neighbours
 from dipcli.images import read
 from dipcli.measure.blur import blur_sharp
+from dipcli.measure.noise import noise_level
 from dipcli.registry import RULES
 from dipcli.store import open_store
 

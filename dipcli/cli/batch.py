@@ -113,7 +113,7 @@ def _item(
     clean = reading.reference(image, values, task)
     flash = isinstance(task, Flash) and streams.reference(task.path, image, "--task flash")
     height, width = task.size(image.size, clean.size if clean else None)
-    settings = plan.settle(asked, task, (height, width))
+    settings = plan.settle(asked, task, (height, width), image.pixels)
     if settings.depth < asked.settings(str(task)).depth:
         console.note(f"{source}: {width}x{height} pixels allow {settings.depth} of the levels only")
     path, final = place(template, values, scratch)

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from dipcli.errors import DipError, UsageError
-from dipcli.fitting import tasks
+from dipcli.fitting import bound, tasks
 from dipcli.fitting.drive import Job
 from dipcli.fitting.hardware import Hardware
 from dipcli.fitting.settings import Asked, Settings, shallower
 from dipcli.fitting.tasks import Task
 from dipcli.images import Floats, Image
+from dipcli.measure.noise import noise_level
+from dipcli.nets.architecture import AUTO
 from dipcli.nets.cost import Cost, cost
 from dipcli.registry import MEASURES
 from dipcli.store import Store, pixels_digest
@@ -91,8 +93,8 @@ class Plan:
         return replace(fresh, **chosen)
 
 
-def settle(asked: Asked, task: Task, size: tuple[int, int]) -> Settings:
-    """Decide what was left to the task, and to the size of the restored image."""
+def settle(asked: Asked, task: Task, size: tuple[int, int], target: Floats) -> Settings:
+    """Decide what was left to the task, to the size of the restored image, and to its noise."""
     settings = asked.settings(str(task))
     task.check(settings)
     settings = shallower(settings, size, asked=asked.deep)
@@ -100,7 +102,12 @@ def settle(asked: Asked, task: Task, size: tuple[int, int]) -> Settings:
     stop = settings.stop
     if stop == "auto":  # the samples of sgld are the estimate, whatever the task
         stop = "none" if settings.optimizer == "sgld" else task.stop
-    return replace(settings, save_every=every, stop=stop, **settings.sampling())
+    lipschitz = settings.lipschitz
+    if lipschitz == AUTO:
+        noise = noise_level(target) if task.noise is None else task.noise
+        lipschitz = f"{bound.suited(size, noise):g}"
+    decided = replace(settings, save_every=every, stop=stop, lipschitz=lipschitz)
+    return replace(decided, **settings.sampling())
 
 
 def plan(request: Request, asked: Settings, *, force: bool) -> Plan:
@@ -155,6 +162,8 @@ def _adopt(settings: Settings, asked: Settings, recorded: Settings) -> Settings:
         changes["task"] = recorded.task
     if not asked.save_every and not asked.save_at:
         changes |= {"save_every": recorded.save_every, "save_at": recorded.save_at}
+    if asked.lipschitz == AUTO:
+        changes["lipschitz"] = recorded.lipschitz
     if settings.optimizer == recorded.optimizer == "sgld":
         open_now = [name for name in ("burn_in", "sample_every") if not getattr(asked, name)]
         changes |= {name: getattr(recorded, name) for name in open_now}

@@ -31,6 +31,7 @@ FLAT = ("linear", "relunet")  # no levels that shrink the image
 GROWING = ("decoder", "deep-decoder", "conv-decoder", "generator")  # from a small image
 STRETCHING = ("deep-decoder", "conv-decoder", "generator")  # to any size, by interpolation
 SPATIAL = ("dip", "decoder", "conv-decoder")  # with convolutions over space
+AUTO = "auto"  # settled by an image before there is a network
 
 
 def option(
@@ -118,8 +119,9 @@ class Architecture:
     )
     lipschitz: str = option(
         "0",
-        "Largest spectral norm of k x k convolutions; 0: any. --norm batch undoes it.",
-        metavar="L",
+        "Largest spectral norm of k x k convolutions; 0: any; auto: what suits the size and the "
+        "noise of the image. --norm batch undoes it.",
+        metavar="L|auto|0",
         panel=NET,
     )
     input: str = option(
@@ -173,7 +175,7 @@ class Architecture:
         if any(side % 2 == 0 for side in self.kernel):
             msg = f"--kernel is odd, or there is no centre; not {self.kernel}"
             raise UsageError(msg)
-        if self.bound and self.arch not in SPATIAL:
+        if (self.lipschitz == AUTO or self.bound) and self.arch not in SPATIAL:
             msg = (
                 f"--lipschitz bounds convolutions over space, and {self.arch} has none; "
                 f"{', '.join(SPATIAL)} have"
@@ -204,12 +206,15 @@ class Architecture:
     @property
     def bound(self) -> float:
         """The largest spectral norm that convolutions over space may have; 0: any."""
+        if self.lipschitz == AUTO:
+            msg = "--lipschitz auto looks at an image, and there is none here: give a number"
+            raise UsageError(msg)
         try:
             value = float(self.lipschitz)
         except ValueError:
             value = math.nan
         if not 0 <= value < math.inf:
-            msg = f"--lipschitz is a number from 0, not {self.lipschitz!r}"
+            msg = f"--lipschitz is auto or a number from 0, not {self.lipschitz!r}"
             raise UsageError(msg)
         return value
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from dipcli.degrade import Model
 from dipcli.errors import UsageError
 from dipcli.fitting.stopping.base import Arrays, Rule, Seen
-from dipcli.fitting.stopping.discrepancy import noise_level
 from dipcli.fitting.stopping.self_validation import HELD_OUT
 from dipcli.images import Floats
+from dipcli.measure.noise import noise_level
 from dipcli.registry import RULES
 
 if TYPE_CHECKING:
