@@ -574,8 +574,8 @@ complete -c dip -n '__dip_in gpkernel --axes' -l axes -d 'The dimensions of a fi
 complete -c dip -n '__dip_in gpkernel --normalize' -l normalize -d 'Which numbers of the file are 0 and 1.' -r -f -a 'auto dtype minmax'
 complete -c dip -n '__dip_in gpkernel --alpha' -l alpha -d 'What transparent pixels are: unknown, or pixels.' -r -f -a 'unknown keep drop'
 complete -c dip -n '__dip_in gpkernel --image-format' -l image-format -d 'Format of the output, if its extension does not say.' -r -f -a 'png tiff jpeg webp npy'
-complete -c dip -n '__dip_in gpkernel --plot' -l plot -d 'A figure: .svg, .png or .pdf.' -r -F
-complete -c dip -n '__dip_in gpkernel --label' -l label -d 'Names of the stores in it.' -r -f
+complete -c dip -n '__dip_in gpkernel --plot' -l plot -d 'Draw a figure: .svg, .png or .pdf.' -r -F
+complete -c dip -n '__dip_in gpkernel --label' -l label -d 'Names of the panels of the figure.' -r -f
 complete -c dip -n '__dip_in gpkernel -f --force' -s f -l force -d 'Replace an output that exists.'
 complete -c dip -n '__dip_in gpkernel --format' -l format -d 'Of rows: table on a terminal, tsv elsewhere.' -r -f -a 'table tsv csv jsonl none'
 complete -c dip -n '__dip_in gpkernel --no-header' -l no-header -d 'Print rows without a header.'

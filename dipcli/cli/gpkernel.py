@@ -127,21 +127,8 @@ def gpkernel(
     normalize: options.Normalize = "auto",
     alpha: options.Alpha = "unknown",
     image_format: options.ImageFormat = None,
-    plot: Annotated[
-        str | None,
-        typer.Option(
-            "--plot", help="A figure: .svg, .png or .pdf.", rich_help_panel=options.WRITING
-        ),
-    ] = None,
-    label: Annotated[
-        str | None,
-        typer.Option(
-            "--label",
-            metavar="A,B,...",
-            help="Names of the stores in it.",
-            rich_help_panel=options.WRITING,
-        ),
-    ] = None,
+    plot: options.Plot = None,
+    label: options.Label = None,
     force: options.Force = False,
     form: options.RowFormat = None,
     no_header: options.NoHeader = False,
@@ -154,7 +141,7 @@ def gpkernel(
     # read when numpy is loaded, which is below: on many small matrices threads of a BLAS wait for
     # each other, and beside other work they took fifteen times as long as one
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from dipcli.cli import kernels, streams
+    from dipcli.cli import kernels, sources, streams
     from dipcli.gp import tables
 
     given = options.given({**words, "width": width, "upsample": upsample})
@@ -182,7 +169,8 @@ def gpkernel(
     if draw:
         _refuse("--draw knows formulas only", empirical=empirical, stationarity=stationarity)
     columns = tables.DRAWS if draw else tables.STATIONARITY if stationarity else tables.KERNEL
-    figure = kernels.Plot.parse(plot, label, [n.name for n in named], force=force) if plot else None
+    sources.check_plot(plot, form)
+    labels = sources.labelled([n.name for n in named], label)
     rows: list[tables.Row] = []
     with console.progress() as progress:
         if images:
@@ -195,9 +183,9 @@ def gpkernel(
                 rows += signals.rows(length, draw, seed)
         if images or empirical or stationarity:
             rows += kernels.measured(ensembles, columns, samples, length, progress)
-    if figure:
-        figure.write(rows, columns)
     console.print_rows(rows, columns, form, header=not no_header)
+    if plot:
+        sources.write_plot(plot, kernels.figure(rows, columns, labels), force=force)
 
 
 def _refuse(why: str, **given: object) -> None:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dipcli import files
 from dipcli.cli import console, streams
 from dipcli.errors import BadStore, UsageError
 from dipcli.fitting import hardware, tasks
@@ -19,6 +16,9 @@ from dipcli.gp.tables import Ensemble, Row
 from dipcli.gp.upsampling import Upsampling
 from dipcli.images import Floats
 from dipcli.store import open_store, read_run, split_name
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DEPTHS, SIGMAS, WIDTH = "1,2,4", "0,2,10", 256
 DEEPEST, DEEPEST_UPSAMPLED, SMOOTHEST = 100, 10, 10_000
@@ -217,43 +217,12 @@ def _counted(ensemble: Ensemble, samples: int, progress: console.Progress) -> It
 # -- what is drawn -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Plot:
-    """A figure to be: its file, and the names of stores in it."""
+def figure(rows: Sequence[Row], columns: Sequence[str], labels: Mapping[str, str]) -> Figure:
+    """What the rows say; `labels` are the names of stores in it."""
+    from dipcli.figures.draws import draws
+    from dipcli.figures.kernels import kernels
+    from dipcli.figures.stationarity import stationarity
 
-    path: str
-    labels: Mapping[str, str]
-    force: bool
-
-    @classmethod
-    def parse(cls, path: str, label: str | None, stores: Sequence[str], *, force: bool) -> Plot:
-        """Say before the work what could not be written after it."""
-        from dipcli.figures.canvas import FORMATS
-
-        if Path(path).suffix.lower()[1:] not in FORMATS:
-            msg = f"--plot {path}: a figure is .{', .'.join(FORMATS)}"
-            raise UsageError(msg)
-        names = label.split(",") if label else list(stores)
-        if len(names) != len(stores):
-            msg = f"--label has {len(names)} names for {len(stores)} stores"
-            raise UsageError(msg)
-        files.check(Path(path), force=True)
-        return cls(path, dict(zip(stores, names, strict=True)), force)
-
-    def write(self, rows: Sequence[Row], columns: Sequence[str]) -> None:
-        from dipcli.figures import canvas
-        from dipcli.figures.draws import draws
-        from dipcli.figures.kernels import kernels
-        from dipcli.figures.stationarity import stationarity
-
-        if columns == tables.DRAWS:
-            figure = draws(rows)
-        elif columns == tables.STATIONARITY:
-            figure = stationarity(rows, self.labels)
-        else:
-            figure = kernels(rows, self.labels)
-        data = canvas.encode(figure, Path(self.path).suffix.lower()[1:])
-        if streams.write_output(self.path, data, force=self.force):
-            console.note(f"wrote {self.path}")
-        else:
-            console.note(f"{self.path} already holds just this; it is left as it is")
+    if columns == tables.DRAWS:
+        return draws(rows)
+    return (stationarity if columns == tables.STATIONARITY else kernels)(rows, labels)
