@@ -144,7 +144,14 @@ def test_a_bound_is_auto_or_a_number(word):
 
 @pytest.mark.parametrize(
     ("side", "sigma", "expected"),
-    [(128, 25, 1.2), (64, 25, 1.1), (512, 25, 1.4), (128, 12.5, 1.3), (512, 0, 2.0), (4, 255, 1.0)],
+    [
+        (128, 25, 1.2),
+        (64, 25, 1.1),
+        (512, 25, 1.4),
+        (128, 12.5, 1.35),
+        (512, 0, 2.0),
+        (4, 255, 1.0),
+    ],
 )
 def test_the_bound_grows_with_the_image_and_falls_with_its_noise(side, sigma, expected):
     """1.2 is measured (docs/networks.md), 1.4 is published for 512 x 512."""
