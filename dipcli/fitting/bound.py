@@ -1,9 +1,9 @@
 """`--lipschitz auto`: the bound on convolutions that suits an image, without its clean one.
 
 An image of 128 x 128 with noise of sigma 25 keeps its peak with 1.2. Where there are more pixels,
-or less noise in them, there is more of the image to be fitted before the noise is, and the bound may
-be larger. Measured for two sizes and two levels (docs/networks.md); for 512 x 512 it is the published
-1.4.
+or less noise in them, there is more of the image to be fitted before its noise is, and the bound
+may be larger. Measured for two sizes and two levels (docs/networks.md); 512 x 512 has the
+published 1.4.
 """
 
 from __future__ import annotations
