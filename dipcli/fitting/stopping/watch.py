@@ -19,7 +19,7 @@ from dipcli.registry import RULES
 if TYPE_CHECKING:
     from dipcli.fitting.loop import Frame
 
-AUTO = "whiteness"  # measured best so far; see docs/stopping.md
+AUTO = "whiteness"  # measured best; see docs/stopping.md
 HOLDING = "self-validation"  # the only rule that changes the fit: it takes pixels away from it
 SAMPLE = 65_536  # numbers of an output that are watched at most
 GRAY_LEVELS = 255  # the unit of a sigma that is given
