@@ -58,7 +58,7 @@ def resolved(row: Row) -> Settings:
     if given.get("arch") == "generator":
         given["depth"] = 1
     task = tasks.parse(row.get("task", "denoise"))
-    return settle(Asked(given, "ulyanov"), task, (SIDE, SIDE))
+    return settle(Asked(given, "ulyanov"), task, (SIDE, SIDE), np.zeros((3, SIDE, SIDE), "f4"))
 
 
 def pairs_of(row: Row) -> set[Pair]:

@@ -255,7 +255,8 @@ def test_when_samples_are_taken(given, burn_in, every):
     settings = Settings(optimizer="sgld", **given)
     assert settings.sampling() == {"burn_in": burn_in, "sample_every": every}
     asked = Asked({"optimizer": "sgld", **given})
-    settled = plan.settle(asked, tasks.parse("denoise"), (16, 16))
+    target = np.zeros((1, 16, 16), np.float32)
+    settled = plan.settle(asked, tasks.parse("denoise"), (16, 16), target)
     assert (settled.burn_in, settled.sample_every) == (burn_in, every)
     assert settled.samples >= 1
 

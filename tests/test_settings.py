@@ -170,7 +170,8 @@ def test_the_task_follows_from_the_image():
     assert str(tasks.settle("denoise", holed, "a.png")) == "denoise"
     with pytest.raises(DipError, match="every pixel is unknown"):
         tasks.settle("auto", image.with_pixels(image.pixels * np.nan), "a.png")
-    assert plan.settle(Asked({}), tasks.parse("inpaint"), (64, 64)).task == "inpaint"
+    task = tasks.parse("inpaint")
+    assert plan.settle(Asked({}), task, (64, 64), image.pixels).task == "inpaint"
 
 
 def test_threads_come_from_a_rule(monkeypatch):
