@@ -17,6 +17,6 @@ dip corrupt clean.png mask:0.5 -f -o holes.png
 for kernel in analytic rbf; do
   dip gpkernel --posterior holes.png --kernel "$kernel" -f -o "$kernel.png" --std "$kernel-std.png"
 done
-# the network of the paper's own experiment has two scales; its process needs many samples
+# beside a network that is fitted to the known pixels
 dip fit holes.png --iterations "$(pick 20 2000 2000)" -f --image network.png
 dip trajdist analytic.png rbf.png network.png --against clean.png

@@ -7,7 +7,7 @@ if [[ ${QUICK:-0} != 0 && ${FULL:-0} != 0 ]]; then
   echo "QUICK=1 or FULL=1, not both" >&2
   exit 2
 fi
-size=small # minutes on two cores
+size=small # meant for minutes on two cores
 if [[ ${QUICK:-0} != 0 ]]; then size=quick; fi # seconds, to see that all of it works
 if [[ ${FULL:-0} != 0 ]]; then size=full; fi # the paper's own; hours on a CPU
 

@@ -9,7 +9,7 @@ enter stopping
 dip corrupt "$image" "downsample:$(pick 16 8 1)" -f -o clean.png
 for noise in $(pick gaussian:25 'gaussian:25 impulse:0.1' 'gaussian:25 gaussian:50 impulse:0.1 poisson:30'); do
   dip corrupt clean.png "$noise" -f -o "$noise.png"
-  # they wait 1000 iterations for a lower variance
+  # es-wmv and es-emv wait 1000 iterations for a lower variance
   for rule in $(pick 'auto none' 'auto es-wmv blur-sharp discrepancy self-validation none' \
     'auto es-wmv es-emv blur-sharp discrepancy self-validation none'); do
     dip fit "$noise.png" --clean clean.png --preset "$(pick fast fast ulyanov)" --stop "$rule" \
