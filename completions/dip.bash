@@ -1,5 +1,5 @@
 # Completion of dip for bash 4 and newer.
-# Made by `make completions` from the commands; what is here to read is in tools/completions.bash.
+# Made by `make completions` from the commands; what is here to read is in tools/completions/template.bash.
 
 # The arguments and the options of a command, and what they expect.
 _dip_knows() {

@@ -1,5 +1,5 @@
 # Completion of dip for fish.
-# Made by `make completions` from the commands; what is here to read is in tools/completions.fish.
+# Made by `make completions` from the commands; what is here to read is in tools/completions/template.fish.
 
 # Read the finished words: the command (`dip` before there is one) and its arguments go to
 # $__dip_words, options to $__dip_used, and one that waits for its value to $__dip_waits.

@@ -11,7 +11,8 @@ from dipcli.cli import options
 from dipcli.cli.app import COMMANDS, command
 from dipcli.images.builtin import PHOTOGRAPHS
 from dipcli.registry import DEGRADATIONS, Entry, Registry
-from tools import completions
+from tools.completions.__main__ import main, render
+from tools.completions.known import collect
 
 # Python 3.12 warns of forkpty where another test has left a thread; here, exec follows at once
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
@@ -152,15 +153,15 @@ def shell(request, tmp_path_factory, program):
 
 def test_the_files_are_in_step_with_the_commands():
     made = {name: (MADE / name).read_text() for name in FILES.values()}
-    assert made == completions.render(completions.collect()), "run `make completions`"
+    assert made == render(collect()), "run `make completions`"
 
 
 def test_check_names_the_stale_files(tmp_path, capsys):
-    assert completions.main([], folder=tmp_path) == 0
-    assert completions.main(["--check"], folder=tmp_path) == 0
+    assert main([], folder=tmp_path) == 0
+    assert main(["--check"], folder=tmp_path) == 0
     (tmp_path / "_dip").write_text("older")
     capsys.readouterr()
-    assert completions.main(["--check"], folder=tmp_path) == 1
+    assert main(["--check"], folder=tmp_path) == 1
     assert capsys.readouterr().err == f"{tmp_path}/_dip is stale: run `make completions`\n"
     assert (tmp_path / "_dip").read_text() == "older"
 
@@ -172,7 +173,7 @@ def unknown(thing: Annotated[str, typer.Argument()]) -> None:
 def test_an_argument_that_nothing_is_known_of_is_refused():
     commands = Registry("command", Entry("try", "dip try THING", "Try.", f"{__name__}:unknown"))
     with pytest.raises(SystemExit, match="dip try: nothing says how thing is completed"):
-        completions.collect(commands)
+        collect(commands)
 
 
 def test_a_shell_offers_what_fits(shell):
@@ -194,7 +195,7 @@ def test_a_shell_offers_what_fits_to_other_commands(shell, tmp_path):
         *COMMANDS.values(),
         Entry("try", "dip try", "It's a [try]: `x`", f"{__name__}:attempt"),
     )
-    for name, text in completions.render(completions.collect(commands)).items():
+    for name, text in render(collect(commands)).items():
         (tmp_path / name).write_text(text)
     assert _words(shell(tmp_path).ask(list(OTHER))) == OTHER
 

@@ -1,6 +1,6 @@
 #compdef dip
 # Completion of dip for zsh.
-# Made by `make completions` from the commands; what is here to read is in tools/completions.zsh.
+# Made by `make completions` from the commands; what is here to read is in tools/completions/template.zsh.
 
 @FACTS@
 
