@@ -11,7 +11,7 @@ from dipcli.fitting.stopping.es_emv import ExponentialVariance
 from dipcli.fitting.stopping.es_wmv import WindowedVariance
 from dipcli.fitting.stopping.self_validation import SelfValidation
 from dipcli.fitting.stopping.watch import AUTO, Watch, parse
-from dipcli.fitting.stopping.whiteness import Whiteness, neighbours
+from dipcli.fitting.stopping.whiteness import Whiteness, neighbours, opposed
 from dipcli.images import read
 from dipcli.measure.blur import blur_sharp
 from dipcli.measure.noise import noise_level
@@ -114,11 +114,12 @@ def test_discrepancy_stops_where_the_error_is_that_of_the_noise():
     assert rule.sure
 
 
-def test_whiteness_stops_where_low_frequencies_of_the_noise_are_fitted():
+@pytest.mark.parametrize("side", [64, 200])
+def test_whiteness_stops_where_low_frequencies_of_the_noise_are_fitted(side):
     """A fit that learns ever higher frequencies, of an image like a photograph and of noise."""
     rng = np.random.default_rng(1)
-    radius = np.hypot(*np.meshgrid(np.fft.fftfreq(64), np.fft.fftfreq(64)))
-    spectrum = np.fft.fft2(rng.normal(size=(1, 64, 64))) / np.maximum(radius, 1 / 64) ** 1.5
+    radius = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side)))
+    spectrum = np.fft.fft2(rng.normal(size=(1, side, side))) / np.maximum(radius, 1 / side) ** 1.5
     clean = np.fft.ifft2(spectrum).real
     clean = (0.5 + 0.2 * clean / clean.std()).astype(np.float32)
     noisy = clean + rng.normal(0, 0.1, clean.shape).astype(np.float32)
@@ -130,6 +131,15 @@ def test_whiteness_stops_where_low_frequencies_of_the_noise_are_fitted():
             rule.see(Seen(i, fitted, 0.1, fitted.ravel(), noisy - fitted, np.nan))
     assert rule.sure
     assert errors[rule.chosen] < 1.6 * min(errors)
+
+
+def test_what_counts_as_opposed_is_beyond_the_scatter_of_white_noise_at_any_size():
+    rng = np.random.default_rng(3)
+    for side in (8, 64, 256):
+        white = rng.normal(size=(200, 1, side, side)).astype(np.float32)
+        scatter = np.std([neighbours(image, 1) for image in white])
+        assert opposed(side**2) > 2.5 * scatter
+    assert opposed(256**2) == pytest.approx(opposed(64**2) / 2)
 
 
 def test_neighbours_are_compared_where_both_are_known():

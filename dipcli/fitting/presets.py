@@ -37,13 +37,16 @@ def fast(task: Task, arch: str = "dip") -> dict[str, Any]:  # noqa: ARG001
     values: dict[str, Any] = {
         "arch": arch,
         "upsample": ("nearest",),
+        "pad": "zero",
         "input_channels": 8,
-        "lr": 0.005,
+        "lr": 0.007,
         "iterations": 2000,
         "average": 0.98,
     }
     if arch not in (*FLAT, "generator"):
         values["width"] = (16, 32, 64, 64, 64)
+    if arch == "dip":
+        values["skip"] = (16,)
     return values
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from dipcli.fitting.stopping.base import Rule, Seen
 from dipcli.images import Floats
 
-OPPOSED = 3.0  # over the square root of the pixels: three times what it scatters by in white noise
+SCATTER = 3.0  # over the square root of the pixels: three times that of white noise
+LARGE = 64**2  # pixels, from which on less than the scatter would be too little
 
 
 class Whiteness(Rule):
@@ -26,9 +27,17 @@ class Whiteness(Rule):
     def see(self, seen: Seen) -> bool:
         correlation = max(neighbours(seen.residual, axis) for axis in (1, 2))
         self.alike |= correlation > 0
-        pixels = np.isfinite(seen.residual[0]).sum()
-        self.sure = bool(self.alike and correlation < -OPPOSED / np.sqrt(max(pixels, 1)))
+        self.sure = bool(self.alike and correlation < -opposed(np.isfinite(seen.residual[0]).sum()))
         return self.sure and self.choose(seen.iteration)
+
+
+def opposed(pixels: float) -> float:
+    """How much neighbours of so many pixels are opposed at the peak.
+
+    Some noise is fitted before all of the image is: a part of it that is smaller in larger images,
+    but shrinks only with the root of their side. Measured; see docs/stopping.md.
+    """
+    return SCATTER / np.sqrt(max(pixels, 1)) * max(1, pixels / LARGE) ** 0.25
 
 
 def neighbours(residual: Floats, axis: int) -> float:
