@@ -8,6 +8,8 @@ whiteness of residuals chooses parameters elsewhere too (Hansen, Kilmer and Kjel
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from dipcli.fitting.stopping.base import Rule, Seen
@@ -27,17 +29,19 @@ class Whiteness(Rule):
     def see(self, seen: Seen) -> bool:
         correlation = max(neighbours(seen.residual, axis) for axis in (1, 2))
         self.alike |= correlation > 0
-        self.sure = bool(self.alike and correlation < -opposed(np.isfinite(seen.residual[0]).sum()))
+        self.sure = bool(
+            self.alike and correlation < -opposed(int(np.isfinite(seen.residual[0]).sum()))
+        )
         return self.sure and self.choose(seen.iteration)
 
 
-def opposed(pixels: float) -> float:
+def opposed(pixels: int) -> float:
     """How much neighbours of so many pixels are opposed at the peak.
 
     Some noise is fitted before all of the image is: a part of it that is smaller in larger images,
     but shrinks only with the root of their side. Measured; see docs/stopping.md.
     """
-    return SCATTER / np.sqrt(max(pixels, 1)) * max(1, pixels / LARGE) ** 0.25
+    return SCATTER / math.sqrt(max(pixels, 1)) * max(1, pixels / LARGE) ** 0.25
 
 
 def neighbours(residual: Floats, axis: int) -> float:
