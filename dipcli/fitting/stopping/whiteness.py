@@ -41,7 +41,7 @@ def opposed(pixels: int) -> float:
     Some noise is fitted before all of the image is: a part of it that is smaller in larger images,
     but shrinks only with the root of their side. Measured; see docs/stopping.md.
     """
-    return SCATTER / math.sqrt(max(pixels, 1)) * max(1, pixels / LARGE) ** 0.25
+    return SCATTER / math.sqrt(max(pixels, 1)) * math.pow(max(1, pixels / LARGE), 1 / 4)
 
 
 def neighbours(residual: Floats, axis: int) -> float:
