@@ -15,8 +15,9 @@ setup: .venv/ready
 demo: setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh
 
+# in the order of names: by the number of tests, files of few long ones would come last, one at a time
 test: setup lint
-	$(BIN)/pytest -q -n 2 --dist loadfile
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check .
