@@ -163,9 +163,7 @@ def summary(items: Sequence[Item]) -> list[Mapping[str, Any]]:
     for item in items:
         with open_store(item.store) as store:
             for run in store.runs:
-                attrs, saved = run.attrs, run.iterations
-                scalars = {name: run.scalar(name) for name in ("loss", "psnr", "ssim")}
-                last = {k: v[-1] if v is not None and len(v) else None for k, v in scalars.items()}
+                attrs, saved, loss = run.attrs, run.iterations, run.scalar("loss")
                 stop = attrs.get("stop") or {}
                 rows.append(
                     {
@@ -174,7 +172,9 @@ def summary(items: Sequence[Item]) -> list[Mapping[str, Any]]:
                         "status": attrs["status"],
                         "iterations": int(saved[-1]) if len(saved) else None,
                         "chosen": stop.get("iteration"),
-                        **last,
+                        "loss": loss[-1] if loss is not None and len(loss) else None,
+                        "psnr": attrs.get("psnr"),  # of the estimate, as in the report
+                        "ssim": attrs.get("ssim"),
                         "seconds": round(attrs["seconds"], 1),
                     }
                 )
