@@ -25,7 +25,8 @@ for image in "${images[@]}"; do
   dip corrupt "$name-clean.png" gaussian:25 -o "$name-noisy.png"
   fit "$name" dip --width "$(pick 16 256 256)" --iterations "$(pick 20 400 1000)"
   fit "$name" linear-128 --arch linear --width 128 --iterations "$(pick 20 400 1000)"
-  fit "$name" linear-2048 --arch linear --width "$(pick 256 2048 2048)" --iterations "$(pick 20 100 1000)"
+  # at the rate of the others, 0.001, so wide a network ends in a sigmoid of 0 and 1 that learns no more
+  fit "$name" linear-2048 --arch linear --width "$(pick 256 2048 2048)" --lr 1e-4 --iterations "$(pick 20 100 1000)"
   fit "$name" relunet --arch relunet --iterations "$(pick 20 6000 30000)" --save-every "$(pick 10 100 100)"
 done > stores.txt
 
