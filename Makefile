@@ -6,10 +6,10 @@ BIN = .venv/bin
 
 setup: .venv/ready
 
-# made anew when what is to be installed has changed
+# made anew when what is to be installed has changed; what is imported is compiled then, not all of torch now
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: setup
