@@ -6,10 +6,13 @@ BIN = .venv/bin
 
 setup: .venv/ready
 
-# made anew when what is to be installed has changed; what is imported is compiled then, not all of torch now
+# made anew when what is to be installed has changed; of all that pip would compile, a tenth is ever
+# imported: that is compiled by importing it, and kept
+unexport PYTHONDONTWRITEBYTECODE
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -c "import torch, zarr, matplotlib.figure, scipy.stats, skimage.metrics"
 	@touch $@
 
 demo: setup

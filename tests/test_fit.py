@@ -364,7 +364,7 @@ def test_larger_iterations_and_runs_extend_a_store(dip, tmp_path):
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        (("--lr", "0.5"), b"--lr 0.007, not 0.5"),
+        (("--lr", "0.5"), b"--lr 0.006, not 0.5"),
         (("--seed", "3"), b"--seed 0, not 3"),
         (("--threads", "2"), b"--threads 1, not 2"),
         (("--iterations", "3"), b"--iterations 4, not 3"),

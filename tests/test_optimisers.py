@@ -76,7 +76,7 @@ def test_a_step_is_that_of_torch(ours, theirs):
 def test_a_rate_of_adam_is_none_of_sgd():
     assert resolve({"optimizer": "sgd"}).lr == 1
     assert resolve({"optimizer": "sgd", "lr": 0.3}).lr == 0.3
-    assert resolve({"optimizer": "lbfgs"}).lr == resolve({}).lr == 0.007
+    assert resolve({"optimizer": "lbfgs"}).lr == resolve({}).lr == 0.006
 
 
 # -- lbfgs -----------------------------------------------------------------------------------------

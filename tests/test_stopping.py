@@ -11,7 +11,7 @@ from dipcli.fitting.stopping.es_emv import ExponentialVariance
 from dipcli.fitting.stopping.es_wmv import WindowedVariance
 from dipcli.fitting.stopping.self_validation import SelfValidation
 from dipcli.fitting.stopping.watch import AUTO, Watch, parse
-from dipcli.fitting.stopping.whiteness import Whiteness, neighbours, opposed
+from dipcli.fitting.stopping.whiteness import SCATTER, Whiteness, neighbours
 from dipcli.images import read
 from dipcli.measure.blur import blur_sharp
 from dipcli.measure.noise import noise_level
@@ -137,16 +137,15 @@ def test_what_counts_as_opposed_is_beyond_the_scatter_of_white_noise_at_any_size
     rng = np.random.default_rng(3)
     for side in (8, 64, 256):
         white = rng.normal(size=(200, 1, side, side)).astype(np.float32)
-        scatter = np.std([neighbours(image, 1) for image in white])
-        assert opposed(side**2) > 2.5 * scatter
-    assert opposed(256**2) == pytest.approx(opposed(64**2) / 2)
+        scatter = np.std([neighbours(image)[0] for image in white])
+        assert SCATTER / side == pytest.approx(3.5 * scatter, rel=0.2)
 
 
 def test_neighbours_are_compared_where_both_are_known():
     rng = np.random.default_rng(2)
     residual = rng.normal(size=(2, 5, 6)).astype(np.float32)
     residual[rng.random(residual.shape) < 0.3] = np.nan
-    for axis, dy, dx in ((1, 1, 0), (2, 0, 1)):
+    for correlation, dy, dx in zip(neighbours(residual), (1, 0), (0, 1), strict=True):
         products = [
             residual[c, y, x] * residual[c, y + dy, x + dx]
             for c in range(2)
@@ -154,8 +153,8 @@ def test_neighbours_are_compared_where_both_are_known():
             for x in range(6 - dx)
         ]
         expected = np.nanmean(products) / np.nanmean(np.square(residual))
-        assert neighbours(residual, axis) == pytest.approx(expected, abs=1e-6)
-    assert np.isnan(neighbours(np.zeros((1, 1, 1), np.float32), 1))
+        assert correlation == pytest.approx(expected, abs=1e-6)
+    assert np.isnan(neighbours(np.zeros((1, 1, 1), np.float32))).all()
 
 
 def test_an_image_of_which_nothing_is_known_to_be_alike_is_not_stopped():

@@ -4,27 +4,44 @@ Every call is a process with its own arguments, environment, directory, stdin, s
 only the imports are shared. torch computes nothing before the forks.
 """
 
+import contextlib
 import importlib
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
+PROGRAM = """#!{python} -ISB
+import os, sys
+sys.path.insert(0, {root!r})
+from tests.warm import ask
+sys.exit(ask({ear!r}, sys.argv[1:], dict(os.environ), os.getcwd(), (0, 1, 2)) % 256)
+"""
+
 
 class Warm:
-    """The mother process, and a way to ask it for a call."""
+    """The mother process, and ways to ask it for a call: from here, or by a program `dip`."""
 
     def __init__(self, env: dict[str, str]) -> None:
-        self._ours, theirs = socket.socketpair()
-        with theirs:
+        self.folder = Path(tempfile.mkdtemp(prefix="dip-warm-"))  # short, as a socket's name is
+        self._ear = str(self.folder / "ear")
+        program = self.folder / "dip"
+        program.write_text(PROGRAM.format(python=sys.executable, root=str(ROOT), ear=self._ear))
+        program.chmod(0o755)
+        with socket.socket(socket.AF_UNIX) as ear:
+            ear.bind(self._ear)
+            ear.listen(64)
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.warm", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
+                [sys.executable, "-m", "tests.warm", str(ear.fileno())],
+                pass_fds=[ear.fileno()],
                 env=env,
-                cwd=Path(__file__).parent.parent,
+                cwd=ROOT,
             )
 
     def run(self, words, *, stdin: bytes, env: dict[str, str], cwd) -> subprocess.CompletedProcess:
@@ -35,61 +52,81 @@ class Warm:
         ):
             given.write(stdin)
             given.seek(0)
-            request = json.dumps({"words": words, "env": env, "cwd": str(cwd)}).encode()
-            header = len(request).to_bytes(4, "big")
-            socket.send_fds(self._ours, [header], [f.fileno() for f in (given, out, err)])
-            self._ours.sendall(request)
-            code = int.from_bytes(self._ours.recv(4), "big", signed=True)
+            code = ask(self._ear, words, env, cwd, [f.fileno() for f in (given, out, err)])
             out.seek(0)
             err.seek(0)
             return subprocess.CompletedProcess(words, code, out.read(), err.read())
 
     def close(self) -> None:
-        self._ours.close()
+        self._process.terminate()
         self._process.wait(timeout=30)
+        shutil.rmtree(self.folder)
 
 
-def serve(channel: socket.socket) -> None:
+def ask(ear: str, words, env: dict[str, str], cwd, fds) -> int:
+    """Have `dip WORDS` done with these as its stdin, stdout and stderr: its exit status."""
+    request = json.dumps({"words": words, "env": env, "cwd": str(cwd)}).encode()
+    with socket.socket(socket.AF_UNIX) as channel:
+        channel.connect(ear)
+        socket.send_fds(channel, [len(request).to_bytes(4, "big")], fds)
+        channel.sendall(request)
+        return int.from_bytes(channel.recv(4), "big", signed=True)
+
+
+def serve(ear: socket.socket) -> None:
     heavy = ("fitting.loop", "nets.dip", "gp.sampling", "cli.measuring", "cli.inferred")
     for module in (*heavy, "figures.measured", "figures.kernels"):
         importlib.import_module(f"dipcli.{module}")
     importlib.import_module("zarr")
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait for a call
+    while True:
+        channel, _ = ear.accept()
+        if os.fork() == 0:
+            ear.close()
+            _see_to(channel)
+        channel.close()
+
+
+def _see_to(channel: socket.socket) -> None:
+    """Have one call done, and tell how it ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    header, fds, *_ = socket.recv_fds(channel, 4, 3)
+    request = b""
+    while len(request) < int.from_bytes(header, "big"):
+        request += channel.recv(1 << 16)
+    child = os.fork()
+    if child == 0:
+        channel.close()
+        _become(json.loads(request), fds)
+    for fd in fds:
+        os.close(fd)
+    _, status = os.waitpid(child, 0)
+    with contextlib.suppress(BrokenPipeError):  # who asked is gone
+        channel.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
+    os._exit(0)
+
+
+def _become(request: dict, fds: list[int]) -> None:
     from dipcli.cli import main
 
-    while True:
-        header, fds, *_ = socket.recv_fds(channel, 4, 3)
-        if not header:
-            return
-        request = b""
-        while len(request) < int.from_bytes(header, "big"):
-            request += channel.recv(1 << 16)
-        child = os.fork()
-        if child == 0:
-            _become(json.loads(request), fds, channel)
-            try:
-                main()
-            except SystemExit as end:
-                code = end.code or 0
-            except BaseException:
-                sys.excepthook(*sys.exc_info())
-                code = 1
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(int(code))
-        for fd in fds:
-            os.close(fd)
-        _, status = os.waitpid(child, 0)
-        channel.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
-
-
-def _become(request: dict, fds: list[int], channel: socket.socket) -> None:
-    channel.close()
     for number, fd in enumerate(fds):
         os.dup2(fd, number)
+        os.close(fd)
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
     sys.argv = ["dip", *request["words"]]
+    try:
+        main()
+        code = 0
+    except SystemExit as end:
+        code = end.code or 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(int(code))
 
 
 if __name__ == "__main__":

@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from dipcli.errors import DipError
 from dipcli.fitting import tasks
+from dipcli.fitting.background import Background
 from dipcli.fitting.hardware import Hardware
 from dipcli.fitting.recording import Recorder
 from dipcli.fitting.settings import Settings
@@ -286,28 +285,3 @@ class _Driver:
         disk.wait()
         self.tell(News(self.job, self.fit.iteration, math.nan, self.psnr, status))
         return status
-
-
-class Background:
-    """Calls done in order by another thread; what they raise comes out at the next one."""
-
-    AHEAD = 4  # calls that may wait; each may hold an image
-
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1)
-        self._waiting: deque[Future[Any]] = deque()
-
-    def do(self, call: Callable[..., Any], *args: Any, **named: Any) -> None:
-        self._waiting.append(self._thread.submit(call, *args, **named))
-        while len(self._waiting) > self.AHEAD or (self._waiting and self._waiting[0].done()):
-            self._waiting.popleft().result()
-
-    def wait(self) -> None:
-        while self._waiting:
-            self._waiting.popleft().result()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.shutdown(wait=True, cancel_futures=True)

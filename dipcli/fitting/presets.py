@@ -39,7 +39,7 @@ def fast(task: Task, arch: str = "dip") -> dict[str, Any]:  # noqa: ARG001
         "upsample": ("nearest",),
         "pad": "zero",
         "input_channels": 8,
-        "lr": 0.007,
+        "lr": 0.006,
         "iterations": 2000,
         "average": 0.98,
     }

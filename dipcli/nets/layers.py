@@ -22,7 +22,7 @@ from dipcli.nets.upconv import upconv
 FEW = 16
 SMALL = 16 * 16
 MANY = 128
-# pixels and channels from which on `upconv` saves more than it costs
+# pixels, and channels of what is upsampled bilinearly, from which on `upconv` saves time
 WORTHWHILE = 32 * 32
 NARROW = 32
 
@@ -112,7 +112,8 @@ class Upsampling(nn.Module):
         size = size or self.enlarged(x)
         twice = size == (2 * x.shape[2], 2 * x.shape[3])
         quick = twice and self.kind in INTERPOLATIONS and weight.shape[1] == 3
-        if not quick or size[0] * size[1] < WORTHWHILE or x.shape[1] < NARROW:
+        narrow = self.kind == "bilinear" and x.shape[1] < NARROW
+        if not quick or narrow or size[0] * size[1] < WORTHWHILE:
             x = self(x, size)
             return convolve(x if norm is None else norm(x), weight, 1, how)
         if norm is not None:

@@ -25,19 +25,19 @@ class Adam(Optimiser):
         super().__init__(parameters, lr)
         self.means = [torch.zeros_like(p) for p in self.parameters]  # of the gradients
         self.squares = [torch.zeros_like(p) for p in self.parameters]  # of their squares
-        self.steps = [torch.zeros((), device=p.device) for p in self.parameters]
+        self.steps = torch.zeros((), device=self.parameters[0].device)
 
     def step(self, loss: Tensor, again: Again, draw: Draw) -> None:
         gradients = torch.autograd.grad(loss, self.parameters)
         with torch.no_grad():
-            torch._foreach_add_(self.steps, 1)
+            self.steps += 1
             torch._fused_adam_(
                 self.parameters,
                 list(gradients),
                 self.means,
                 self.squares,
                 [],
-                self.steps,
+                [self.steps] * len(self.parameters),
                 lr=self.lr,
                 beta1=BETA1,
                 beta2=BETA2,
@@ -54,5 +54,4 @@ class Adam(Optimiser):
         super().restore(state, steps)
         fill(self.means, state["means"])
         fill(self.squares, state["squares"])
-        for step in self.steps:
-            step.fill_(steps)
+        self.steps.fill_(steps)

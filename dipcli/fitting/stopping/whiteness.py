@@ -15,8 +15,7 @@ import numpy as np
 from dipcli.fitting.stopping.base import Rule, Seen
 from dipcli.images import Floats
 
-SCATTER = 3.0  # over the square root of the pixels: three times that of white noise
-LARGE = 64**2  # pixels, from which on less than the scatter would be too little
+SCATTER = 3.5  # over the root of the pixels, which is the scatter of white noise; docs/stopping.md
 
 
 class Whiteness(Rule):
@@ -27,28 +26,26 @@ class Whiteness(Rule):
         self.alike = False
 
     def see(self, seen: Seen) -> bool:
-        correlation = max(neighbours(seen.residual, axis) for axis in (1, 2))
+        correlation = max(neighbours(seen.residual))
+        pixels = int(np.count_nonzero(np.isfinite(seen.residual[0])))
         self.alike |= correlation > 0
-        self.sure = bool(
-            self.alike and correlation < -opposed(int(np.isfinite(seen.residual[0]).sum()))
-        )
+        self.sure = self.alike and correlation < -SCATTER / math.sqrt(max(pixels, 1))
         return self.sure and self.choose(seen.iteration)
 
 
-def opposed(pixels: int) -> float:
-    """How much neighbours of so many pixels are opposed at the peak.
-
-    Some noise is fitted before all of the image is: a part of it that is smaller in larger images,
-    but shrinks only with the root of their side. Measured; see docs/stopping.md.
-    """
-    return SCATTER / math.sqrt(max(pixels, 1)) * math.pow(max(1, pixels / LARGE), 1 / 4)
-
-
-def neighbours(residual: Floats, axis: int) -> float:
-    """The correlation of pixels (channel, y, x) with the next ones, where both are known."""
-    residual = residual.swapaxes(1, axis)
+def neighbours(residual: Floats) -> tuple[float, float]:
+    """The correlation of pixels (channel, y, x) with the next ones along y, and along x."""
     known = np.isfinite(residual)
     r = np.where(known, residual, 0)
-    pairs = int(np.count_nonzero(known[:, 1:] & known[:, :-1]))
-    power = float(np.vdot(r, r)) / max(int(known.sum()), 1)
-    return float(np.vdot(r[:, 1:], r[:, :-1])) / pairs / power if pairs and power else np.nan
+    power = float(np.vdot(r, r)) / max(int(np.count_nonzero(known)), 1)
+
+    def with_next(last: tuple[slice, ...], first: tuple[slice, ...]) -> float:
+        pairs = int(np.count_nonzero(known[last] & known[first]))
+        products = float(np.einsum("cyx,cyx->", r[last], r[first]))
+        return products / pairs / power if pairs and power else np.nan
+
+    every, but_last, but_first = slice(None), slice(-1), slice(1, None)
+    return (
+        with_next((every, but_last), (every, but_first)),
+        with_next((every, every, but_last), (every, every, but_first)),
+    )
