@@ -1,7 +1,8 @@
-"""What is added to a step: each stopping rule, and the bound on convolutions. `make bench` runs it.
+"""What a rule and a bound add to a step, and what `fast` saves. `make bench` runs it.
 
-At width 128 and 128 x 128. All is measured in turns and medians of ratios are compared, since a
-machine that others use as well is faster at one time than at another.
+At width 128 and 128 x 128; `fast` beside `ulyanov` also at 256 x 256. All is measured in turns and
+medians of ratios are compared, since a machine that others use as well is faster at one time than
+at another.
 """
 
 from __future__ import annotations
@@ -61,6 +62,13 @@ def bound(arch: str, norm: str, target: Floats, rounds: int) -> float:
     return median(taken(bounded) / taken(free) for _ in range(rounds))
 
 
+def presets(side: int, rounds: int) -> float:
+    """The time of a step of `ulyanov`, over that of one of `fast`."""
+    target = np.random.default_rng(0).random((3, side, side)).astype(np.float32)
+    slow, fast = (stepping(resolve({"iterations": 10**9}, p), target) for p in ("ulyanov", "fast"))
+    return median(taken(slow) / taken(fast) for _ in range(rounds))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=120, help="steps that are measured")
@@ -74,6 +82,10 @@ def main() -> None:
     for arch, norm in (("decoder", "mean-only"), ("dip", "mean-only")):
         more = bound(arch, norm, target, rounds // 4) - 1
         print(f"  --lipschitz, --arch {arch:11}{more:8.1%}")
+    print("a step of ulyanov, in steps of fast:")
+    for side, threads in ((SIDE, 1), (2 * SIDE, 2)):
+        torch.set_num_threads(threads)
+        print(f"  {side}x{side}, {threads} threads {presets(side, rounds // 6):18.1f}")
 
 
 if __name__ == "__main__":

@@ -87,7 +87,11 @@ def test_windows(side, stride):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("mode", ["nearest", "bilinear"])
 @pytest.mark.parametrize("how", ["zero", "reflect"])
-def test_the_convolution_of_an_upsampled_image(size, mode, how):
+@pytest.mark.parametrize("many", [1, 128])
+def test_the_convolution_of_an_upsampled_image(size, mode, how, many, monkeypatch):
+    """In steps, as for many channels, and in one, as for few."""
+    monkeypatch.setattr("dipcli.nets.upconv.MANY", many)
+
     def plain(x, weight):
         x = F.interpolate(x, scale_factor=2, mode=mode)
         return F.conv2d(padded(x, 1, how), weight.permute(0, 3, 1, 2))

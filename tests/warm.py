@@ -21,7 +21,8 @@ PROGRAM = """#!{python} -ISB
 import os, sys
 sys.path.insert(0, {root!r})
 from tests.warm import ask
-sys.exit(ask({ear!r}, sys.argv[1:], dict(os.environ), os.getcwd(), (0, 1, 2)) % 256)
+code = ask({ear!r}, sys.argv[1:], dict(os.environ), os.getcwd(), (0, 1, 2))
+sys.exit(code if code >= 0 else 128 - code)  # as a shell says that a signal ended it
 """
 
 
