@@ -18,8 +18,8 @@ import torch
 from dipcli.fitting.loop import Fit
 from dipcli.fitting.settings import Settings, resolve
 from dipcli.fitting.stopping.base import Seen
-from dipcli.fitting.stopping.discrepancy import noise_level
 from dipcli.images import Floats
+from dipcli.measure.noise import noise_level
 from dipcli.nets import memory
 from dipcli.registry import RULES
 
