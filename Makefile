@@ -6,7 +6,7 @@ BIN = .venv/bin
 
 setup: .venv/ready
 
-# made anew when what is to be installed has changed; of all that pip would compile, a tenth is ever
+# made anew when what is to be installed has changed; of all that pip would compile, a third is ever
 # imported: that is compiled by importing it, and kept
 unexport PYTHONDONTWRITEBYTECODE
 .venv/ready: pyproject.toml constraints.txt

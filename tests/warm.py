@@ -71,7 +71,11 @@ def ask(ear: str, words, env: dict[str, str], cwd, fds) -> int:
         channel.connect(ear)
         socket.send_fds(channel, [len(request).to_bytes(4, "big")], fds)
         channel.sendall(request)
-        return int.from_bytes(channel.recv(4), "big", signed=True)
+        answer = channel.recv(4)
+    if len(answer) < 4:
+        msg = f"nobody said how dip {words} ended"
+        raise RuntimeError(msg)
+    return int.from_bytes(answer, "big", signed=True)
 
 
 def serve(ear: socket.socket) -> None:
