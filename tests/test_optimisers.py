@@ -73,6 +73,17 @@ def test_a_step_is_that_of_torch(ours, theirs):
         torch.testing.assert_close(part, other)
 
 
+@pytest.mark.parametrize("optimiser", [Adam, Sgd, lbfgs.Lbfgs])
+def test_what_has_no_part_in_the_loss_stays_as_it_is(optimiser):
+    parts, loss, _ = valley()
+    idle = torch.full((3,), 7.0, dtype=torch.float64, requires_grad=True)
+    made = optimiser([*parts, idle], 0.01)
+    before = float(loss().detach())
+    descend(made, loss, lbfgs.FIRST + 3)
+    assert float(loss().detach()) < before
+    assert torch.equal(idle, torch.full_like(idle, 7.0))
+
+
 def test_a_rate_of_adam_is_none_of_sgd():
     assert resolve({"optimizer": "sgd"}).lr == 1
     assert resolve({"optimizer": "sgd", "lr": 0.3}).lr == 0.3

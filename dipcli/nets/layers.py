@@ -150,10 +150,13 @@ class Stage(nn.Module):
         return self.finish(self.up.convolved(x, weight, self.pad, size=size))
 
     def finish(self, x: Tensor) -> Tensor:
-        """What follows the convolution proper."""
-        bias = self.conv.bias
+        """What follows the convolution proper.
+
+        A normalisation would take its bias away again: that has no part in the result.
+        """
         if self.norm is not None:
-            return self.activation(self.norm(x, bias))
+            return self.activation(self.norm(x))
+        bias = self.conv.bias
         return self.activation(x if bias is None else x + bias.to(x.dtype)[:, None, None])
 
 

@@ -25,13 +25,8 @@ class BatchNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
-    def forward(self, x: Tensor, before: Tensor | None = None) -> Tensor:
-        """`before` is the bias of the convolution that x comes from, and was not added to it.
-
-        Normalising would take it away again: it has no part in the result, and the gradient 0.
-        """
-        shift = self.bias if before is None else self.bias + 0 * before
-        return torch.batch_norm(x, self.weight, shift, None, None, True, 0.0, EPSILON, False)
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.batch_norm(x, self.weight, self.bias, None, None, True, 0.0, EPSILON, False)
 
     def before_bilinear(self, x: Tensor) -> Tensor:
         """What, upsampled by 2, is what x would be if it were upsampled and then normalised."""
@@ -49,10 +44,8 @@ class MeanOnly(nn.Module):
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(channels))
 
-    def forward(self, x: Tensor, before: Tensor | None = None) -> Tensor:
-        """`before` is as in BatchNorm."""
-        shift = self.bias if before is None else self.bias + 0 * before
-        result: Tensor = _MeanOnly.apply(x, shift)  # type: ignore[no-untyped-call]
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = _MeanOnly.apply(x, self.bias)  # type: ignore[no-untyped-call]
         return result
 
     def before_bilinear(self, x: Tensor) -> Tensor:

@@ -28,12 +28,12 @@ class Adam(Optimiser):
         self.steps = torch.zeros((), device=self.parameters[0].device)
 
     def step(self, loss: Tensor, again: Again, draw: Draw) -> None:
-        gradients = torch.autograd.grad(loss, self.parameters)
+        gradients = self.gradients(loss)
         with torch.no_grad():
             self.steps += 1
             torch._fused_adam_(
                 self.parameters,
-                list(gradients),
+                gradients,
                 self.means,
                 self.squares,
                 [],

@@ -26,6 +26,10 @@ class Optimiser:
         """Descend the loss once."""
         raise NotImplementedError
 
+    def gradients(self, loss: Tensor) -> list[Tensor]:
+        """Of the loss, by parameter; 0 where it has no part in it."""
+        return list(torch.autograd.grad(loss, self.parameters, materialize_grads=True))
+
     def state(self) -> State:
         """Weights, and whatever else there is, each as one flat array."""
         return {"weights": flat(self.parameters)}

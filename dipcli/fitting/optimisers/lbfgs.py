@@ -80,7 +80,7 @@ class Lbfgs(Optimiser):
             self.pairs.append((s, y))
 
     def _gradient(self, loss: Tensor) -> Tensor:
-        return _flat(torch.autograd.grad(loss, self.parameters))
+        return _flat(self.gradients(loss))
 
     def _weights(self) -> Tensor:
         return _flat([p.detach() for p in self.parameters])

@@ -13,6 +13,6 @@ from dipcli.fitting.optimisers.base import Again, Draw, Optimiser
 
 class Sgd(Optimiser):
     def step(self, loss: Tensor, again: Again, draw: Draw) -> None:
-        gradients = torch.autograd.grad(loss, self.parameters)
+        gradients = self.gradients(loss)
         with torch.no_grad():
-            torch._foreach_add_(self.parameters, list(gradients), alpha=-self.lr)
+            torch._foreach_add_(self.parameters, gradients, alpha=-self.lr)
