@@ -92,6 +92,7 @@ _dip_knows() {
                 '--burn-in ='
                 '--sample-every ='
                 '--average ='
+                '--average-warmup ='
                 '--batch ='
                 '--stop = @fit_stop'
                 '--full'

@@ -220,7 +220,7 @@ def test_one_bad_image_of_several(dip, tmp_path):
 def test_a_dry_run_writes_nothing(dip, tmp_path):
     done = dip("fit", "builtin:camera", "--dry-run", "--format", "jsonl")
     rows = {row["setting"]: row["value"] for row in map(json.loads, done.stdout.splitlines())}
-    assert rows["parameters"] == 408_609
+    assert rows["parameters"] == 282_705
     assert rows["iterations"] == 2000
     assert (rows["stop"], rows["width"]) == ("auto", "16,32,64,64,64")
     assert rows["memory_bytes"] > 1e8
@@ -364,7 +364,7 @@ def test_larger_iterations_and_runs_extend_a_store(dip, tmp_path):
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        (("--lr", "0.5"), b"--lr 0.006, not 0.5"),
+        (("--lr", "0.5"), b"--lr 0.005, not 0.5"),
         (("--seed", "3"), b"--seed 0, not 3"),
         (("--threads", "2"), b"--threads 1, not 2"),
         (("--iterations", "3"), b"--iterations 4, not 3"),

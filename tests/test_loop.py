@@ -107,6 +107,16 @@ def test_a_frame_is_the_pass_that_the_next_step_descends():
                 p -= 0.01 * step / ((v[k] / (1 - 0.999 ** (i + 1))).sqrt() + 1e-8)
 
 
+def test_a_mean_that_warms_up_forgets_the_first_frames():
+    frames = trajectory(fit_of(image(), average=0.9, average_warmup=4))
+    mean = frames[0][2]
+    for t, _, output, average in frames[1:]:
+        mean = mean + (output - mean) * max(0.1, 4 / (t + 4))  # t / (t + 4) at most stays
+        np.testing.assert_allclose(average, mean, atol=1e-6)
+    plain = trajectory(fit_of(image(), average=0.9))
+    assert not np.allclose(plain[-1][3], average, atol=1e-3)
+
+
 def test_input_noise_is_drawn_anew_at_each_step():
     still = trajectory(fit_of(image(), lr=0.0, input_noise=0.0))
     assert len({loss for _, loss, *_ in still}) == 1

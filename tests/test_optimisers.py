@@ -87,7 +87,7 @@ def test_what_has_no_part_in_the_loss_stays_as_it_is(optimiser):
 def test_a_rate_of_adam_is_none_of_sgd():
     assert resolve({"optimizer": "sgd"}).lr == 1
     assert resolve({"optimizer": "sgd", "lr": 0.3}).lr == 0.3
-    assert resolve({"optimizer": "lbfgs"}).lr == resolve({}).lr == 0.006
+    assert resolve({"optimizer": "lbfgs"}).lr == resolve({}).lr == 0.005
 
 
 # -- lbfgs -----------------------------------------------------------------------------------------

@@ -121,8 +121,8 @@ def test_columns(dip, fits):
     columns = "run,config.lr,config.stride,config.save-every,stopping.es-wmv.sure,stop.reason"
     lines = dip(*words, columns, "--no-header", cwd=fits).stdout.decode().splitlines()
     assert [line.split("\t") for line in lines] == [
-        ["0", "0.006", "2", "1", "False", "iterations"],
-        ["1", "0.006", "2", "1", "False", "iterations"],
+        ["0", "0.005", "2", "1", "False", "iterations"],
+        ["1", "0.005", "2", "1", "False", "iterations"],
         ["0", "0.004", "4", "1", "False", "iterations"],
     ]
     done = dip(*words, "run,best_psn", cwd=fits, code=2)

@@ -16,7 +16,7 @@ from dipcli.registry import ARCHITECTURES, PRESETS
 
 def test_presets_and_what_wins():
     assert resolve({}) == resolve({}, "fast")
-    assert resolve({}).width == (16, 32, 64, 64, 64)
+    assert resolve({}).width == (16, 32, 64, 64)
     assert resolve({"arch": "dip"}) == resolve({}, "ulyanov")
     assert resolve({"arch": "dip"}).width == (128,)
     assert resolve({}).stop == resolve({"arch": "decoder", "stop": "auto"}).stop == "auto"

@@ -168,12 +168,13 @@ class Fit:
 
     def mean(self) -> Tensor | None:
         """The running mean with the present output in it, (channel, y, x)."""
-        weight = self.settings.average
-        if not weight:
+        if not self.settings.average:
             return None
-        return (
-            self.output() if self._mean is None else torch.lerp(self.output(), self._mean, weight)
-        )
+        output, mean = self.output(), self._mean
+        if mean is None:
+            return output
+        longest = self.iteration / (self.iteration + self.settings.average_warmup)
+        return torch.lerp(output, mean, min(self.settings.average, longest))
 
     def samples(self) -> Samples | None:
         """The samples, with the present output among them if it is one."""

@@ -39,12 +39,13 @@ def fast(task: Task, arch: str = "dip") -> dict[str, Any]:  # noqa: ARG001
         "upsample": ("nearest",),
         "pad": "zero",
         "input_channels": 8,
-        "lr": 0.006,
+        "lr": 0.005,
         "iterations": 2000,
-        "average": 0.98,
+        "average": 0.99,
+        "average_warmup": 4,
     }
     if arch not in (*FLAT, "generator"):
-        values["width"] = (16, 32, 64, 64, 64)
+        values |= {"width": (16, 32, 64, 64), "depth": 4}
     if arch == "dip":
         values["skip"] = (16,)
     return values

@@ -63,6 +63,13 @@ class Settings(Architecture):
     average: float = option(
         0.99, "Weight of the running mean of the outputs; 0: none.", low=0, high=0.999999
     )
+    average_warmup: int = option(
+        0,
+        "This weight is at most T / (T + K) at step T, so that it forgets the first steps.",
+        low=0,
+        high=10**9,
+        metavar="K",
+    )
     batch: int = option(2048, "Pixels a step of relunet.", low=1, high=10**9)
     stop: str = option(
         "auto",

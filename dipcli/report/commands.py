@@ -114,7 +114,10 @@ def _network(
         f"{settings.arch}, {settings.depth} levels of width {widths}; {weights:,} weights",
     )
     yield "Steps", f"{settings.iterations} at a rate of {settings.lr:g}"
-    yield "Running mean", f"of weight {settings.average:g}" if settings.average else "none"
+    warmup = settings.average_warmup
+    at_first = f", at most T / (T + {warmup}) at step T" if warmup else ""
+    mean = f"of weight {settings.average:g}{at_first}" if settings.average else "none"
+    yield "Running mean", mean
 
 
 def _course(attrs: Mapping[str, Any], runs: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
