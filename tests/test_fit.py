@@ -222,7 +222,7 @@ def test_a_dry_run_writes_nothing(dip, tmp_path):
     rows = {row["setting"]: row["value"] for row in map(json.loads, done.stdout.splitlines())}
     assert rows["parameters"] == 282_705
     assert rows["iterations"] == 2000
-    assert (rows["stop"], rows["width"]) == ("auto", "16,32,64,64,64")
+    assert (rows["stop"], rows["width"]) == ("auto", "16,32,64,64")
     assert rows["memory_bytes"] > 1e8
     assert not list(tmp_path.iterdir())
 
