@@ -494,7 +494,7 @@ complete -c dip -n '__dip_in fit --loss' -l loss -d 'What is descended; sigmas i
 complete -c dip -n '__dip_in fit --burn-in' -l burn-in -d 'Iterations before the samples of sgld; 0: 7 of 20.' -r -f
 complete -c dip -n '__dip_in fit --sample-every' -l sample-every -d 'Iterations between samples of sgld; 0: at most 50.' -r -f
 complete -c dip -n '__dip_in fit --average' -l average -d 'Weight of the running mean of the outputs; 0: none.' -r -f
-complete -c dip -n '__dip_in fit --average-warmup' -l average-warmup -d 'This weight is at most T / (T + K) at step T, so that it forgets the first steps.' -r -f
+complete -c dip -n '__dip_in fit --average-warmup' -l average-warmup -d 'The mean forgets the first steps: its weight is at most T / (T + K) at step T.' -r -f
 complete -c dip -n '__dip_in fit --batch' -l batch -d 'Pixels a step of relunet.' -r -f
 complete -c dip -n '__dip_in fit --stop' -l stop -d 'Rule that ends the fit and chooses the estimate.' -r -f -a '(__dip_fill $__dip_place_fit_stop)'
 complete -c dip -n '__dip_in fit --full' -l full -d 'Go on to the last iteration: the rule only chooses.'

@@ -65,7 +65,7 @@ class Settings(Architecture):
     )
     average_warmup: int = option(
         0,
-        "This weight is at most T / (T + K) at step T, so that it forgets the first steps.",
+        "The mean forgets the first steps: its weight is at most T / (T + K) at step T.",
         low=0,
         high=10**9,
         metavar="K",
