@@ -169,3 +169,11 @@ def test_a_rotten_checkpoint_is_refused(tmp_path):
                     store.run(0).read_checkpoint()
             file.write_bytes(data)
         assert store.run(0).read_checkpoint().attrs == {"at": 7}
+
+
+def test_a_checkpoint_is_never_ahead_of_the_losses(tmp_path):
+    """Killed between it and the next frame, the steps before it are not taken again."""
+    with being_written(tmp_path / "a.zarr") as (store, run):
+        run.step_losses(0, [3, 2, 1])
+        run.write_checkpoint({"weights": np.ones(3)}, {"iteration": 3})
+        assert store.run(0).step_loss[:3].tolist() == [3, 2, 1]  # as another process sees it

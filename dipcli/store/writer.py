@@ -84,7 +84,7 @@ class RunWriter:
             self.update()
 
     def step_losses(self, first_step: int, values: npt.ArrayLike) -> None:
-        """The losses of consecutive steps; they are written with the next frame."""
+        """The losses of consecutive steps; they are written with the next frame or checkpoint."""
         losses = np.atleast_1d(np.asarray(values, np.float64))
         stop = first_step + len(losses)
         if stop > self._losses.length:
@@ -138,6 +138,7 @@ class RunWriter:
         sync: bool = False,
     ) -> None:
         """Keep the state to go on from, in place of the last one; `sync` outlives power too."""
+        self._losses.flush()  # of the steps before it: whoever goes on from here takes none of them
         checkpoint.write(self._folder, arrays, attrs, sync=sync)
 
     def delete_checkpoint(self) -> None:
