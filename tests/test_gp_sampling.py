@@ -135,7 +135,8 @@ TINY = Settings(width=(8,), depth=2, iterations=0, threads="1")
     ],
 )
 def test_a_sample_is_frame_0_of_a_fit(arch, given):
-    given = {"arch": arch, "width": (8,), "iterations": 0, "threads": "1"} | given
+    plain = {"width": (8,), "iterations": 0, "threads": "1", "precision": "float32"}
+    given = {"arch": arch, **plain, **given}
     settings = resolve(given if arch == "generator" else {**given, "depth": 2})
     target = field(3, 20, 13)
     drawn = sampling.images(settings, (20, 13), samples=2, channels=3, seed=5, target=target)

@@ -84,9 +84,10 @@ def test_the_global_generator_is_left_alone():
 def test_a_frame_is_the_pass_that_the_next_step_descends():
     """Against Adam written out, with the network's own gradients."""
     target = image()
-    fit = fit_of(target, average=0.9, input_noise=0.0)
+    given = {"average": 0.9, "input_noise": 0.0, "precision": "float32"}
+    fit = fit_of(target, **given)
     frames = trajectory(fit)
-    mirror = fit_of(target, average=0.9, input_noise=0.0)
+    mirror = fit_of(target, **given)
     parameters = list(mirror.net.parameters())
     m, v = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
     wanted, mean = torch.from_numpy(target)[None], None

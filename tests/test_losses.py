@@ -405,13 +405,22 @@ def test_a_relunet_that_is_compared_through_a_model_makes_whole_images():
         Settings(loss="sure:25", input="image", task="sr:2")
 
 
-def test_small_changes_are_not_rounded_off(monkeypatch):
+def test_small_changes_and_places_are_not_rounded_off(monkeypatch):
     monkeypatch.setattr("dipcli.fitting.hardware._cpu_flags", lambda: {"amx_bf16"})
     chosen = [
         Hardware.choose(Settings(device="cpu", **given)).precision
-        for given in ({}, {"loss": "sure:25", "input": "image"}, {"optimizer": "lbfgs"})
+        for given in (
+            {},
+            {"input": "fourier"},
+            {"arch": "relunet", "precision": "bfloat16"},
+            {"loss": "sure:25", "input": "image"},
+            {"optimizer": "lbfgs"},
+            {"arch": "relunet"},
+            {"input": "meshgrid"},
+            {"arch": "linear"},
+        )
     ]
-    assert chosen == ["bfloat16", "float32", "float32"]
+    assert chosen == 3 * ["bfloat16"] + 5 * ["float32"]
 
 
 def test_outliers_are_for_l1():

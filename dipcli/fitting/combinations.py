@@ -94,8 +94,12 @@ def check(settings: Settings) -> None:
 
 
 def is_exact(settings: Settings) -> bool:
-    """Whether bfloat16 would round off what the fit looks at."""
-    return _loss(settings) == "sure" or settings.optimizer == "lbfgs"
+    """Whether bfloat16 would round off what the fit looks at: small changes, or where pixels are.
+
+    Its numbers have 8 bits: beyond 256 pixels, neighbours would be at the same place.
+    """
+    changes = _loss(settings) == "sure" or settings.optimizer == "lbfgs"
+    return changes or settings.arch == "relunet" or settings.input == "meshgrid"
 
 
 def _loss(settings: Settings) -> str:

@@ -19,6 +19,7 @@ from dipcli.fitting.combinations import is_exact
 from dipcli.fitting.settings import Settings
 
 BF16_FLAGS = {"amx_bf16", "avx512_bf16"}
+ONE_PRODUCT = ("linear",)  # with each weight: to round it takes longer than the product
 WORTH_A_THREAD = 2e9  # FLOPs of a step; below it threads wait for each other more than they help
 
 
@@ -34,8 +35,7 @@ class Hardware:
     def choose(cls, settings: Settings, flops: float = 0.0, beside: int = 1) -> Hardware:
         """For a fit whose step takes so many FLOPs, with `beside` fits running at once."""
         device = _device(settings.device)
-        precision = "float32" if is_exact(settings) else _precision(settings.precision, device)
-        return cls(device, precision, _threads(settings, flops, beside))
+        return cls(device, _precision(settings, device), _threads(settings, flops, beside))
 
 
 def cores() -> int:
@@ -118,10 +118,12 @@ def _cuda_devices() -> int:
     return int(torch.cuda.device_count())
 
 
-def _precision(asked: str, device: str) -> str:
-    """bfloat16 where there are instructions for it: elsewhere it is slower, not faster."""
-    if asked != "auto":
-        return asked
+def _precision(settings: Settings, device: str) -> str:
+    """bfloat16 where it is as good and there are instructions for it: else it is slower."""
+    if settings.precision != "auto":
+        return settings.precision
+    if is_exact(settings) or settings.arch in ONE_PRODUCT:
+        return "float32"
     if device != "cpu":
         import torch
 

@@ -84,8 +84,9 @@ def images(
 ) -> Iterator[Floats]:
     """What the networks of `dip fit` make before the first step, about its mean. (channel, y, x)
 
-    Sample k is frame 0 of a run with the seed `seed` + k, less what a pixel is on average: 1/2, as
-    the weights before the last sigmoid are as likely as their negatives, or 0 without a sigmoid.
+    Sample k is frame 0 of a run with the seed `seed` + k, in float32, less what a pixel is on
+    average: 1/2, as the weights before the last sigmoid are as likely as their negatives, or 0
+    without a sigmoid.
     `target` is for the networks that an image goes into.
     """
     mean = np.float32(0 if arch.arch in UNBOUNDED else 0.5)
