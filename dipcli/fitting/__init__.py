@@ -2,8 +2,8 @@
 
 import os
 
-# Threads that wait for each other by spinning keep those of a fit beside them from working: two
-# fits of two threads each on two cores then took twenty times as long. OpenMP reads this when torch
-# is loaded; alone on a machine a fit is a few percent slower for it.
+# Threads that wait for each other by spinning keep those of a fit beside them from working, and
+# those that sleep at once take as long to wake as many an operation takes: so they spin for half a
+# millisecond. OpenMP reads this when torch is loaded.
 if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
