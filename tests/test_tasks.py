@@ -369,13 +369,13 @@ def test_a_target_is_compared_through_the_model(dip, clean):
 
 
 def test_a_rule_looks_at_the_target_through_the_model(clean):
-    """self-validation: the error is that of numbers of the target."""
+    """self-validation: the error is that of numbers of the target, where the mean is compared."""
     small = degraded(clean, "downsample:3").pixels
     model = tasks.parse("sr:3").model
     watch = Watch("self-validation", small, size=(HEIGHT, WIDTH), model=model)
     held = np.isnan(watch.visible)
     assert held.sum() == round(0.02 * small.size)
-    output = np.random.default_rng(0).random(clean.pixels.shape, np.float32)
+    output, mean = np.random.default_rng(0).random((2, *clean.pixels.shape), np.float32)
     heard = []
 
     class Deaf:
@@ -391,14 +391,14 @@ def test_a_rule_looks_at_the_target_through_the_model(clean):
             return output
 
         def average(self):
-            return None
+            return mean
 
         def error(self):
             return 0.5
 
     watch.rules = {"self-validation": Deaf()}
     watch.see(Frame())
-    expected = np.mean(np.square(blocks(output, 3) - small)[held])
+    expected = np.mean(np.square(blocks(mean, 3) - small)[held])
     assert heard[0].held_out == pytest.approx(expected, rel=1e-5)
     assert len(heard[0].sample) == output.size
 

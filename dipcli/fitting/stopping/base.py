@@ -23,7 +23,7 @@ class Seen:
     error: float  # mean squared, where the target is known
     sample: npt.NDArray[np.float32]  # (n), the same numbers of the output each time
     residual: Floats  # the target less the running mean, (channel, y, x); NaN where it is unknown
-    held_out: float  # the mean squared error at pixels that the fit does not see, or NaN
+    held_out: float  # the mean square of the residual where the fit does not see, or NaN
 
 
 class Rule:

@@ -106,13 +106,14 @@ class Watch:
         output, mean = frame.output(), frame.average()
         best = output if mean is None else mean
         numbers = output.ravel()
-        off = self._residual(output).ravel()[self._held] if len(self._held) else self._held
+        residual = self._residual(best)
+        off = residual.ravel()[self._held]
         seen = Seen(
             frame.iteration,
             output,
             frame.error(),
             numbers if self._places is None else numbers[self._places],
-            self._residual(best),
+            residual,
             float(np.mean(np.square(off))) if len(off) else np.nan,
         )
         for name, rule in self.rules.items():
