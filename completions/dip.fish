@@ -508,7 +508,7 @@ complete -c dip -n '__dip_in fit --record' -l record -d 'Measure while fitting, 
 complete -c dip -n '__dip_in fit --record-every' -l record-every -d 'Steps between these measurements.' -r -f
 complete -c dip -n '__dip_in fit --checkpoint-every' -l checkpoint-every -d 'Steps between checkpoints; 0: by time.' -r -f
 complete -c dip -n '__dip_in fit --device' -l device -d 'Where to compute.' -r -f -a 'auto cpu cuda'
-complete -c dip -n '__dip_in fit --precision' -l precision -d 'Of the convolutions.' -r -f -a 'auto float32 bfloat16'
+complete -c dip -n '__dip_in fit --precision' -l precision -d 'Of the convolutions; auto is bfloat16 where that is quicker and as good.' -r -f -a 'auto float32 bfloat16'
 complete -c dip -n '__dip_in fit --threads' -l threads -d 'Of each fit.' -r -f -a 'auto'
 complete -c dip -n '__dip_in fit --jobs' -l jobs -d 'Fits side by side.' -r -f -a 'auto'
 complete -c dip -n '__dip_in fit -h --help' -s h -l help -d 'Show this message and exit.'

@@ -105,7 +105,10 @@ class Settings(Architecture):
 
     device: str = option("auto", "Where to compute.", metavar="auto|cpu|cuda[:I]", panel=MACHINE)
     precision: str = option(
-        "auto", "Of the convolutions.", choices=("auto", "float32", "bfloat16"), panel=MACHINE
+        "auto",
+        "Of the convolutions; auto is bfloat16 where that is quicker and as good.",
+        choices=("auto", "float32", "bfloat16"),
+        panel=MACHINE,
     )
     threads: str = option("auto", "Of each fit.", metavar="auto|N", panel=MACHINE)
     jobs: str = option("auto", "Fits side by side.", metavar="auto|N", panel=MACHINE, bits=False)
