@@ -133,6 +133,7 @@ set -g __dip_valued \
     'fit --pad' \
     'fit --norm' \
     'fit --activation' \
+    'fit --dropout' \
     'fit --lipschitz' \
     'fit --input' \
     'fit --input-channels' \
@@ -216,6 +217,7 @@ set -g __dip_valued \
     'gpkernel --pad' \
     'gpkernel --norm' \
     'gpkernel --activation' \
+    'gpkernel --dropout' \
     'gpkernel --lipschitz' \
     'gpkernel --input' \
     'gpkernel --input-channels' \
@@ -480,6 +482,7 @@ complete -c dip -n '__dip_in fit --upsample' -l upsample -d 'Upsampling, per lev
 complete -c dip -n '__dip_in fit --pad' -l pad -d 'Padding.' -r -f -a 'zero reflect'
 complete -c dip -n '__dip_in fit --norm' -l norm -d 'Normalisation.' -r -f -a 'batch mean-only none'
 complete -c dip -n '__dip_in fit --activation' -l activation -d 'Activation; a leaky SLOPE is 0.2.' -r -f -a 'leaky-relu relu elu swish'
+complete -c dip -n '__dip_in fit --dropout' -l dropout -d 'Part of the values of a level\'s result that each step drops, per level.' -r -f
 complete -c dip -n '__dip_in fit --lipschitz' -l lipschitz -d 'Largest spectral norm of k x k convolutions; 0: any; auto: what suits the size and the noise of the image. --norm batch undoes it.' -r -f -a 'auto 0'
 complete -c dip -n '__dip_in fit --input' -l input -d 'What goes in.' -r -f -a 'noise fourier meshgrid image'
 complete -c dip -n '__dip_in fit --input-channels' -l input-channels -d 'Channels of noise or fourier; 0: as many as the image (deep-decoder, conv-decoder: as their first level).' -r -f
@@ -589,6 +592,7 @@ complete -c dip -n '__dip_in gpkernel --stride' -l stride -d 'Down- and upsampli
 complete -c dip -n '__dip_in gpkernel --pad' -l pad -d 'Padding.' -r -f -a 'zero reflect'
 complete -c dip -n '__dip_in gpkernel --norm' -l norm -d 'Normalisation.' -r -f -a 'batch mean-only none'
 complete -c dip -n '__dip_in gpkernel --activation' -l activation -d 'Activation; a leaky SLOPE is 0.2.' -r -f -a 'leaky-relu relu elu swish'
+complete -c dip -n '__dip_in gpkernel --dropout' -l dropout -d 'Part of the values of a level\'s result that each step drops, per level.' -r -f
 complete -c dip -n '__dip_in gpkernel --lipschitz' -l lipschitz -d 'Largest spectral norm of k x k convolutions; 0: any; auto: what suits the size and the noise of the image. --norm batch undoes it.' -r -f -a 'auto 0'
 complete -c dip -n '__dip_in gpkernel --input' -l input -d 'What goes in.' -r -f -a 'noise fourier meshgrid image'
 complete -c dip -n '__dip_in gpkernel --input-channels' -l input-channels -d 'Channels of noise or fourier; 0: as many as the image (deep-decoder, conv-decoder: as their first level).' -r -f

@@ -220,7 +220,7 @@ def test_one_bad_image_of_several(dip, tmp_path):
 def test_a_dry_run_writes_nothing(dip, tmp_path):
     done = dip("fit", "builtin:camera", "--dry-run", "--format", "jsonl")
     rows = {row["setting"]: row["value"] for row in map(json.loads, done.stdout.splitlines())}
-    assert rows["parameters"] == 282_705
+    assert rows["parameters"] == 300_321
     assert rows["iterations"] == 2000
     assert (rows["stop"], rows["width"]) == ("auto", "16,32,64,64")
     assert rows["memory_bytes"] > 1e8

@@ -132,6 +132,7 @@ TINY = Settings(width=(8,), depth=2, iterations=0, threads="1")
         *((name, {}) for name in ARCHITECTURES),
         ("dip", {"input": "image"}),
         ("dip", {"input": "fourier"}),
+        ("dip", {"dropout": (0.3, 0.1)}),
     ],
 )
 def test_a_sample_is_frame_0_of_a_fit(arch, given):

@@ -84,7 +84,7 @@ def test_networks_of_images(rows):
     }
     # any option of a network means one
     assert rows(*words[2:], "--preset", "ulyanov") == found
-    assert rows(*words[2:], "--skip", "16") == rows(*words[2:], "--preset", "fast")
+    assert rows(*words[2:], "--skip", "0,16", "--activation", "swish") == rows(*words[2:], "--preset", "fast")
     assert rows(*words, "--preset", "chakrabarty") != found
 
 

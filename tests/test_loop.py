@@ -42,6 +42,7 @@ def assert_equal(one, other):
 ARCHITECTURES = [
     {"arch": "dip"},
     {"arch": "dip", "average": 0.0, "input_noise": 0.0},
+    {"arch": "dip", "dropout": (0.0, 0.3)},
     {"arch": "linear", "average": 0.9},
     {"arch": "relunet", "average": 0.0, "batch": 50},
     {"arch": "decoder", "preset": "shi", "norm": "mean-only", "upsample": ("gaussian",)},
@@ -123,6 +124,20 @@ def test_input_noise_is_drawn_anew_at_each_step():
     assert len({loss for _, loss, *_ in still}) == 1
     moving = trajectory(fit_of(image(), lr=0.0, input_noise=0.1))
     assert len({loss for _, loss, *_ in moving}) == 13
+
+
+def test_values_are_dropped_anew_at_each_step():
+    given = {"lr": 0.0, "input_noise": 0.0, "precision": "float32"}
+    frames = trajectory(fit_of(image(), dropout=(0.0, 0.3), **given))
+    assert len({loss for _, loss, *_ in frames}) == 13
+    _, loss, output, _ = trajectory(fit_of(image(), **given))[0]
+    assert all(not np.array_equal(output, dropping) for _, _, dropping, _ in frames)
+    assert abs(loss - np.mean([f[1] for f in frames])) < 0.1 * loss
+
+
+def test_each_pass_of_a_step_drops_the_same():
+    fit = fit_of(image(), dropout=(0.2,), precision="float32")
+    assert torch.equal(fit._image(fit._z), fit._image(fit._z))
 
 
 def test_unknown_pixels_are_left_out_of_the_loss():

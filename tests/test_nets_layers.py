@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from dipcli.nets import layers, norms
+from dipcli.nets.dropout import Dropout, draw_from
 from dipcli.nets.padding import pad, windows
 from dipcli.nets.upconv import upconv
 
@@ -162,3 +164,41 @@ def test_a_convolution_is_the_same_whichever_way_it_is_done(how, channels, size,
 def test_a_slope_below_zero(word, slope):
     x = torch.tensor([-3.0, 0, 2])
     assert torch.equal(layers.activation(word)(x.clone()), F.leaky_relu(x, slope))
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.01, 0.2, 0.5, 0.9])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropout(chance, dtype):
+    """So many are 0, by themselves; the rest is larger, and so the mean is what it was."""
+    x = torch.ones(1, 7, 61, 53, dtype=dtype).contiguous(memory_format=torch.channels_last)
+    net = Dropout(chance)
+    assert net(x) is x  # it has not been told whence to draw
+    draw_from(nn.Sequential(net), torch.Generator().manual_seed(0))
+    y, z = net(x), net(x)
+    assert y.dtype == dtype
+    assert y.stride() == x.stride()
+    dropped = (y == 0).double()
+    deviation = (chance * (1 - chance) / x.numel()) ** 0.5
+    assert abs(dropped.mean() - chance) <= 4 * deviation
+    torch.testing.assert_close(
+        y[y != 0].float(),
+        torch.tensor(1 / (1 - chance)).expand(int((1 - dropped).sum())),
+        rtol=4e-3,
+        atol=0,
+    )
+    if chance:
+        assert not torch.equal(y, z)
+        # neighbours, along each axis, know nothing of each other
+        for axis in (1, 2, 3):
+            n = x.shape[axis] - 1
+            a, b = (dropped.narrow(axis, start, n) - chance for start in (0, 1))
+            assert abs((a * b).mean()) < 5 * chance * (1 - chance) / x.numel() ** 0.5
+
+
+def test_the_gradient_of_what_is_dropped_is_none():
+    x = numbers(1, 3, 4, 5)
+    net = Dropout(0.4)
+    draw_from(net, torch.Generator().manual_seed(0))
+    y = net(x)
+    (slope,) = torch.autograd.grad(y.sum(), x)
+    torch.testing.assert_close(slope * x, y)

@@ -229,5 +229,6 @@ def _parsed(f: Field[Any], word: Any) -> Any:
         return tuple(kind(part) for part in re.split(comma, str(word)))
     except ValueError:
         flag = "--" + f.name.replace("_", "-")
-        msg = f"{flag} is one whole number or a comma list of them, not {word!r}"
+        sort = "number" if kind is float else "whole number"
+        msg = f"{flag} is one {sort} or a comma list of them, not {word!r}"
         raise UsageError(msg) from None

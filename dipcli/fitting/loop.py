@@ -28,10 +28,10 @@ from dipcli.fitting.samples import Samples, is_due
 from dipcli.fitting.settings import Settings
 from dipcli.fitting.tasks.base import Size
 from dipcli.images import Floats
-from dipcli.nets import inputs, seeded
+from dipcli.nets import dropout, inputs, seeded
 from dipcli.registry import OPTIMISERS
 
-WEIGHTS, INPUT, STEPS, WALK = range(4)  # the independent streams of a run's seed
+WEIGHTS, INPUT, STEPS, WALK, DROPPED = range(5)  # the independent streams of a run's seed
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
@@ -155,6 +155,9 @@ class Fit:
         return direction, self._image(z + step * moved)
 
     def _image(self, z: Tensor) -> Tensor:
+        if any(self.settings.dropout):  # each pass of a step drops the same
+            draw = generator(self._device, self._seed, DROPPED, self.iteration)
+            dropout.draw_from(self.net, draw)
         with self._autocast():
             output: Tensor = self.net(z)
         return output.float()[self._crop]

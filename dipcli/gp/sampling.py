@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dipcli.fitting.loop import INPUT, STEPS, WEIGHTS, generator, stream
+from dipcli.fitting.loop import DROPPED, INPUT, STEPS, WEIGHTS, generator, stream
 from dipcli.gp.analytic import smoothed
 from dipcli.gp.circulant import Circulant, quadrant
 from dipcli.gp.upsampling import Upsampling
 from dipcli.images import Floats
-from dipcli.nets import inputs, seeded
+from dipcli.nets import dropout, inputs, seeded
 from dipcli.nets.architecture import Architecture
 
 CHANNELS = 128  # of the noise that goes into a network of signals
@@ -97,6 +97,7 @@ def images(
         if arch.input_noise:
             draw = generator("cpu", seed + k, STEPS, 0)
             z = z + arch.input_noise * torch.randn(z.shape, generator=draw)
+        dropout.draw_from(net, generator("cpu", seed + k, DROPPED, 0))
         with torch.no_grad():
             output = net(z)[0, :, : size[0], : size[1]]
         yield output.numpy() - mean

@@ -26,11 +26,12 @@ UPSAMPLERS = {
 INTERPOLATIONS = ("nearest", "bilinear")
 FILTERS = ("gaussian", "lpf", "kaiser")  # of an image with zeros between its pixels
 NORMS = {"batch": 2, "mean-only": 1, "none": 0}  # parameters per channel
-PER_LEVEL = ("width", "skip", "kernel", "stride", "upsample")
+PER_LEVEL = ("width", "skip", "kernel", "stride", "upsample", "dropout")
 FLAT = ("linear", "relunet")  # no levels that shrink the image
 GROWING = ("decoder", "deep-decoder", "conv-decoder", "generator")  # from a small image
 STRETCHING = ("deep-decoder", "conv-decoder", "generator")  # to any size, by interpolation
 SPATIAL = ("dip", "decoder", "conv-decoder")  # with convolutions over space
+LEVELLED = (*SPATIAL, "deep-decoder")  # each level makes something that it has learnt
 AUTO = "auto"  # settled by an image before there is a network
 
 
@@ -117,6 +118,13 @@ class Architecture:
         metavar="leaky-relu[:SLOPE]|relu|elu|swish",
         panel=NET,
     )
+    dropout: tuple[float, ...] = option(
+        (0.0,),
+        "Part of the values of a level's result that each step drops, per level.",
+        low=0,
+        high=0.99,
+        panel=NET,
+    )
     lipschitz: str = option(
         "0",
         "Largest spectral norm of k x k convolutions; 0: any; auto: what suits the size and the "
@@ -179,6 +187,12 @@ class Architecture:
             msg = (
                 f"--lipschitz bounds convolutions over space, and {self.arch} has none; "
                 f"{', '.join(SPATIAL)} have"
+            )
+            raise UsageError(msg)
+        if any(self.dropout) and self.arch not in LEVELLED:
+            msg = (
+                f"--dropout is of the results of levels, and {self.arch} has none; "
+                f"{', '.join(LEVELLED)} have"
             )
             raise UsageError(msg)
         if self.input_sigma and self.input != "noise" and self.arch != "relunet":

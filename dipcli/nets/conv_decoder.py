@@ -23,9 +23,11 @@ class ConvDecoder(nn.Module):
         self.sizes = arch.sizes(size)[-2::-1]  # after each level, coarse to fine
         levels = []
         for level in reversed(range(arch.depth)):
-            width, kernel = (arch.levels(name)[level] for name in ("width", "kernel"))
+            width, kernel, dropped = (
+                arch.levels(name)[level] for name in ("width", "kernel", "dropout")
+            )
             up = Upsampling(arch, before, level)
-            levels.append(ActiveStage(arch, before, width, kernel, up))
+            levels.append(ActiveStage(arch, before, width, kernel, up, dropped))
             before = width
         self.levels = nn.ModuleList(levels)
         self.mix = ActiveStage(arch, before, before, arch.levels("kernel")[0])

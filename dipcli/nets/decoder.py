@@ -34,9 +34,14 @@ class Decoder(nn.Module):
         stages = [Stage(arch, before, deepest, kernel), Stage(arch, deepest, deepest, kernel)]
         before = deepest
         for level in reversed(range(arch.depth)):
-            width, kernel = (arch.levels(name)[level] for name in ("width", "kernel"))
+            width, kernel, dropped = (
+                arch.levels(name)[level] for name in ("width", "kernel", "dropout")
+            )
             up = Upsampling(arch, before, level)
-            stages += [Stage(arch, before, width, kernel, up=up), Stage(arch, width, width, kernel)]
+            stages += [
+                Stage(arch, before, width, kernel, up=up),
+                Stage(arch, width, width, kernel, dropped=dropped),
+            ]
             before = width
         self.stages = nn.ModuleList(stages)
 

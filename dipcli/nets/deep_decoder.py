@@ -26,8 +26,9 @@ class DeepDecoder(nn.Module):
         self.sizes = arch.sizes(size)[-2::-1]  # after each level, coarse to fine
         levels = []
         for level in reversed(range(arch.depth)):
-            width = arch.levels("width")[level]
-            levels.append(Level(arch, before, width, up=Upsampling(arch, width, level)))
+            width, dropped = (arch.levels(name)[level] for name in ("width", "dropout"))
+            up = Upsampling(arch, width, level)
+            levels.append(Level(arch, before, width, up=up, dropped=dropped))
             before = width
         self.levels = nn.ModuleList(levels)
         self.mix = ActiveStage(arch, before, before)

@@ -20,8 +20,8 @@ class Level(nn.Module):
 
     def __init__(self, arch: Architecture, before: int, level: int) -> None:
         super().__init__()
-        width, skip, kernel, stride = (
-            arch.levels(name)[level] for name in ("width", "skip", "kernel", "stride")
+        width, skip, kernel, stride, dropped = (
+            arch.levels(name)[level] for name in ("width", "skip", "kernel", "stride", "dropout")
         )
         deepest = level == arch.depth - 1
         self.skip = Stage(arch, before, skip) if skip else None
@@ -30,7 +30,7 @@ class Level(nn.Module):
         self.deeper = nn.Identity() if deepest else Level(arch, width, level + 1)
         deeper = width if deepest else arch.levels("width")[level + 1]
         self.up = Up(arch, skip, deeper, width, kernel, level)
-        self.mix = Stage(arch, width, width)
+        self.mix = Stage(arch, width, width, dropped=dropped)
 
     def forward(self, x: Tensor) -> Tensor:
         skip = None if self.skip is None else self.skip(x)

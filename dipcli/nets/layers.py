@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from dipcli.nets import filters, norms
 from dipcli.nets.architecture import ACTIVATIONS, FILTERS, INTERPOLATIONS, Architecture, named
+from dipcli.nets.dropout import Dropout
 from dipcli.nets.padding import pad, windows
 from dipcli.nets.upconv import upconv
 
@@ -122,7 +123,10 @@ class Upsampling(nn.Module):
 
 
 class Stage(nn.Module):
-    """An upsampling if there is one, a convolution, a normalisation and an activation."""
+    """An upsampling if there is one, a convolution, a normalisation and an activation.
+
+    `dropped` is the part of its result that each step drops.
+    """
 
     def __init__(
         self,
@@ -134,6 +138,7 @@ class Stage(nn.Module):
         up: Upsampling | None = None,
         *,
         bias: bool = True,
+        dropped: float = 0.0,
     ) -> None:
         super().__init__()
         self.conv = Conv(before, after, kernel, bias=bias)
@@ -142,6 +147,7 @@ class Stage(nn.Module):
         self.up = up
         self.pad = arch.pad
         self.activation = activation(arch.activation)
+        self.dropout = Dropout(dropped)
 
     def forward(self, x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         weight = self.conv.bounded()
@@ -154,10 +160,13 @@ class Stage(nn.Module):
 
         A normalisation would take its bias away again: that has no part in the result.
         """
-        if self.norm is not None:
-            return self.activation(self.norm(x))
         bias = self.conv.bias
-        return self.activation(x if bias is None else x + bias.to(x.dtype)[:, None, None])
+        if self.norm is not None:
+            x = self.norm(x)
+        elif bias is not None:
+            x = x + bias.to(x.dtype)[:, None, None]
+        y: Tensor = self.dropout(self.activation(x))
+        return y
 
 
 class ActiveStage(Stage):
@@ -170,13 +179,15 @@ class ActiveStage(Stage):
         after: int,
         kernel: int = 1,
         up: Upsampling | None = None,
+        dropped: float = 0.0,
     ) -> None:
-        super().__init__(arch, before, after, kernel, up=up, bias=False)
+        super().__init__(arch, before, after, kernel, up=up, bias=False, dropped=dropped)
 
     def finish(self, x: Tensor) -> Tensor:
         """What follows the convolution proper."""
         x = self.activation(x)
-        return x if self.norm is None else self.norm(x)
+        y: Tensor = self.dropout(x if self.norm is None else self.norm(x))
+        return y
 
 
 class Up(nn.Module):
