@@ -47,7 +47,7 @@ def fast(task: Task, arch: str = "dip") -> dict[str, Any]:  # noqa: ARG001
     if arch not in (*FLAT, "generator"):
         values |= {"width": (16, 32, 64, 64), "depth": 4}
     if arch == "dip":
-        values["skip"] = (16,)
+        values |= {"skip": (0, 16, 32, 32), "dropout": (0.0, 0.0, 0.0, 0.2), "activation": "swish"}
     return values
 
 
