@@ -309,7 +309,7 @@ PRESETS = Registry(
     Entry(
         "fast",
         "fast",
-        "a narrow hour-glass, with a fourteenth of the work of a step of ulyanov",
+        "a narrow hour-glass, with a sixteenth of the work of a step of ulyanov",
         "dipcli.fitting.presets:fast",
     ),
     Entry(
