@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: setup demo test lint bench completions pages clean
+.PHONY: setup demo test lint same bench completions pages clean
 
 setup: .venv/ready
 
@@ -27,6 +27,16 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# are all results the same as with BASE, bit by bit? Both are recorded here: rounding differs between machines
+BASE ?= main
+same: setup
+	@folder=$$(mktemp -d) && \
+	trap 'git worktree remove --force "$$folder/base"; rm -rf "$$folder"' EXIT && \
+	git worktree add --quiet --detach "$$folder/base" $(BASE) && \
+	$(BIN)/python -m tools.same record "$$folder/old" --tree "$$folder/base" --only "$(ONLY)" && \
+	$(BIN)/python -m tools.same record "$$folder/new" --tree . --only "$(ONLY)" && \
+	$(BIN)/python -m tools.same compare "$$folder/old" "$$folder/new"
 
 bench: setup
 	$(BIN)/python -m benchmarks.startup

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 
 from benchmarks.cases import done
-from dipcli.degrade import corrupt, parse
+from dipcli import machine
+from dipcli.degrade import corrupt
 from dipcli.fitting.loop import Fit
-from dipcli.fitting.settings import resolve
+from dipcli.fitting.settings import Settings
 from dipcli.images import read
 from dipcli.measure.quality import psnr
-from dipcli.nets import memory
 
 SIDES = (64, 128)
 NOISES = (15, 25)
@@ -48,14 +48,14 @@ Found = tuple[float, int, float, int]  # the peak in dB, its iteration; the end,
 def fitted(case: Case) -> Found:
     """How the running mean fares against the clean image."""
     torch.set_num_threads(1)
-    memory.keep()
+    machine.keep_memory()
     clean = read(case.path)
-    clean = corrupt(clean, [parse(f"downsample:{min(clean.size) // case.side}")])
-    noisy = corrupt(clean, [parse(f"gaussian:{case.noise}")]).pixels.astype(np.float32)
+    clean = corrupt(clean, f"downsample:{min(clean.size) // case.side}")
+    noisy = corrupt(clean, f"gaussian:{case.noise}").pixels.astype(np.float32)
     given = {"lipschitz": case.bound, "iterations": ITERATIONS[case.side], "average": MEAN}
     curve: dict[int, float] = {}
-    for frame in Fit(noisy, resolve({"arch": "decoder", **given}), 0).frames():
-        mean = frame.average()
+    for frame in Fit(noisy, Settings(arch="decoder", **given), 0).frames():
+        mean = frame.average
         assert mean is not None
         if frame.iteration % EVERY == 0:
             curve[frame.iteration] = psnr(mean, clean.pixels)

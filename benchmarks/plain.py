@@ -73,13 +73,28 @@ def published() -> nn.Sequential:
     return skip(3, 3, [256] * 5, [4] * 5, [3] * 5, [2] * 5, ["bilinear"] * 5)
 
 
+def fast() -> nn.Sequential:
+    """The network of the preset `fast`, without its dropout."""
+    return skip(
+        8,
+        3,
+        [16, 32, 64, 64],
+        [0, 16, 32, 32],
+        [3] * 4,
+        [2] * 4,
+        ["nearest"] * 4,
+        activation="swish",
+    )
+
+
 class Fit:
     """The loop, a step at a time."""
 
-    def __init__(self, side: int = 128) -> None:
-        self.net = published()
-        self.z = torch.randn(1, 3, side, side)
-        self.target = torch.rand(1, 3, side, side)
+    def __init__(self, side: int = 128, device: str = "cpu", network: str = "published") -> None:
+        self.net = (published() if network == "published" else fast()).to(device)
+        channels = 3 if network == "published" else 8
+        self.z = torch.randn(1, channels, side, side, device=device)
+        self.target = torch.rand(1, 3, side, side, device=device)
         self.adam = torch.optim.Adam(self.net.parameters(), lr=1e-3)
         self.mse = nn.MSELoss()
 

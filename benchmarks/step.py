@@ -24,12 +24,13 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import plain
-from dipcli.fitting.optimisers.adam import Adam
-from dipcli.nets import inputs, memory, seeded
-from dipcli.nets.architecture import Architecture
+from dipcli import machine
+from dipcli.fitting.optimizers.adam import Adam
+from dipcli.nets import inputs, seeded
+from dipcli.nets.architecture import NetworkSettings
 
 SIDE = 128
-ARCH = Architecture(width=(256,), pad="zero", input_channels=3, input_distribution="normal")
+ARCH = NetworkSettings(width=(256,), pad="zero", input_channels=3, input_distribution="normal")
 GEMM = 2048  # side of the matrices
 
 
@@ -37,7 +38,7 @@ class Fit:
     """Our loop, a step at a time."""
 
     def __init__(self, precision: str) -> None:
-        memory.keep()
+        machine.keep_memory()
         size = SIDE, SIDE
         self.low = precision == "bfloat16"
         self.net = seeded.build(ARCH, 3, size, 0)

@@ -21,16 +21,17 @@ import numpy as np
 import torch
 
 from benchmarks.cases import done
-from dipcli.degrade import corrupt, parse
+from dipcli import machine
+from dipcli.degrade import corrupt
 from dipcli.errors import DipError
 from dipcli.fitting.loop import Fit
-from dipcli.fitting.settings import Settings, resolve
-from dipcli.fitting.stopping.watch import HOLDING, Watch
+from dipcli.fitting.settings import Settings
+from dipcli.fitting.stopping.watch import Watch
 from dipcli.images import read
 from dipcli.measure.quality import psnr
-from dipcli.nets import memory
 from dipcli.registry import RULES
 
+HOLDING = "self-validation"  # it takes pixels away from the fit
 SIDE = 64
 NOISES = ("gaussian:15", "gaussian:25", "gaussian:50", "impulse:0.1", "poisson:30")
 ITERATIONS = 1500  # the peak, and the thousand after it that es-wmv and es-emv wait
@@ -48,8 +49,7 @@ class Case(NamedTuple):
 
     def settings(self) -> Settings:
         given = dict(self.given)
-        preset = given.pop("preset", None)
-        return resolve({"iterations": ITERATIONS, "seed": self.seed, **given}, preset)
+        return Settings(**{"iterations": ITERATIONS, "seed": self.seed, **given})
 
 
 def photographs(folder: Path) -> Iterator[Path]:
@@ -61,10 +61,10 @@ def photographs(folder: Path) -> Iterator[Path]:
 def gaps(case: Case) -> Gaps:
     """What all rules make of one case."""
     torch.set_num_threads(1)
-    memory.keep()
+    machine.keep_memory()
     clean = read(case.path)
-    clean = corrupt(clean, [parse(f"downsample:{max(1, min(clean.size) // SIDE)}")])
-    noisy = corrupt(clean, [parse(case.noise)], case.seed).pixels.astype(np.float32)
+    clean = corrupt(clean, f"downsample:{max(1, min(clean.size) // SIDE)}")
+    noisy = corrupt(clean, case.noise, seed=case.seed).pixels.astype(np.float32)
     curve, stops = watched(case, noisy, clean.pixels, "none")
     peak = max(curve)
     found = {name: (at, peak - curve[at]) for name, at in stops.items()}
@@ -80,8 +80,8 @@ def watched(
     curve: list[float] = []
     for frame in Fit(watch.visible, settings, case.seed).frames():
         watch.see(frame)
-        mean = frame.average()
-        curve.append(psnr(frame.output() if mean is None else mean, clean))
+        mean = frame.average
+        curve.append(psnr(frame.image if mean is None else mean, clean))
         past = frame.iteration - int(np.argmax(curve))
         if past > PAST and (watch.sure or all(rule.sure for rule in watch.rules.values())):
             break

@@ -24,9 +24,10 @@ import numpy as np
 from PIL import Image as Pillow
 from skimage import restoration
 
-from dipcli.degrade import corrupt, parse, provenance
+from dipcli.arrays import Floats
+from dipcli.degrade import corrupt
 from dipcli.degrade.blur import Blur
-from dipcli.images import Floats, Image, encode, read
+from dipcli.images import Image, encode, read
 from dipcli.measure.quality import psnr
 
 BLUR = 2.0
@@ -84,7 +85,7 @@ def main() -> None:
     print(*columns, sep="\t", flush=True)
     for name in asked.images.split(","):
         cut = [f"crop:{asked.size}x{asked.size}"] if asked.size else []
-        clean = corrupt(read(asked.folder / name), [parse(word) for word in (*cut, "gray")])
+        clean = corrupt(read(asked.folder / name), *cut, "gray")
         for task, degradations, classical in CASES:
             if task.split(":")[0] in asked.tasks.split(","):
                 row = compare(clean, task, degradations, classical, options)
@@ -95,13 +96,12 @@ def compare(
     clean: Image, task: str, degradations: str, classical: Classical, options: list[str]
 ) -> list[str]:
     """Sizes, decibels and seconds of one restoration."""
-    chain = [parse(word) for word in degradations.split()]
-    seen = corrupt(clean, chain)
+    seen = corrupt(clean, *degradations.split())
     comparable = seen.size == clean.size and not seen.unknown.any()
     others = classical(seen.pixels, clean.size)
     best = max(others, key=lambda name: psnr(others[name][None], clean.pixels))
     start = time.perf_counter()
-    restored = fit(seen, clean, task, provenance(chain, 0), options)
+    restored = fit(seen, clean, task, options)
     seconds = time.perf_counter() - start
     height, width = clean.size
     return [
@@ -114,14 +114,12 @@ def compare(
     ]
 
 
-def fit(
-    seen: Image, clean: Image, task: str, history: dict[str, object], options: list[str]
-) -> Floats:
-    """What `dip fit` makes of a degraded image, as a user would call it."""
+def fit(seen: Image, clean: Image, task: str, options: list[str]) -> Floats:
+    """Restore a degraded image by `dip fit`, as a user would call it."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, image, said in (("seen", seen, history), ("clean", clean, None)):
+        for name, image in (("seen", seen), ("clean", clean)):
             path = Path(folder, f"{name}.tif")
-            path.write_bytes(encode([image], "tiff", "float", said).data)
+            path.write_bytes(encode([image], "tiff", "float", image.history).data)
         line = [sys.executable, "-m", "dipcli", "fit", "seen.tif", "--clean", "clean.tif", "-q"]
         line += ["--task", task, "--image", "restored.tif", *options]
         subprocess.run(line, check=True, cwd=folder)

@@ -17,6 +17,7 @@ _dip_knows() {
             )
             options=(
                 '--version'
+                '-v --verbose'
                 '-h --help'
             )
             ;;
@@ -54,8 +55,9 @@ _dip_knows() {
                 '--clean = @image'
                 '--mask = @image'
                 '--mask-invert'
-                '--preset = fast ulyanov chakrabarty shi heckel'
+                '--preset = @preset'
                 '--like = <PATH>'
+                '--settings = <PATH>'
                 '--resume'
                 '-n --dry-run'
                 '--page = all'
@@ -64,11 +66,11 @@ _dip_knows() {
                 '--alpha = unknown keep drop'
                 '--image-format = png tiff jpeg webp npy'
                 '-f --force'
-                '--format = table tsv csv jsonl none'
+                '--format = table tsv csv jsonl toml none'
                 '--no-header'
                 '-q --quiet'
                 '-v --verbose'
-                '--arch = dip linear relunet decoder deep-decoder conv-decoder generator'
+                '--arch = @arch'
                 '--width ='
                 '--depth ='
                 '--skip ='
@@ -85,17 +87,17 @@ _dip_knows() {
                 '--input-distribution = uniform normal'
                 '--input-sigma ='
                 '--input-noise ='
-                '--task = @fit_task'
+                '--task = @task'
                 '--iterations ='
                 '--lr ='
                 '--optimizer = adam sgd lbfgs sgld'
-                '--loss = @fit_loss'
+                '--loss = @loss'
                 '--burn-in ='
                 '--sample-every ='
                 '--average ='
                 '--average-warmup ='
                 '--batch ='
-                '--stop = @fit_stop'
+                '--stop = @rule'
                 '--full'
                 '--seed ='
                 '--runs ='
@@ -106,7 +108,7 @@ _dip_knows() {
                 '--record = @fit_record'
                 '--record-every ='
                 '--checkpoint-every ='
-                '--device = auto cpu cuda'
+                '--device = auto cpu cuda mps'
                 '--precision = auto float32 bfloat16'
                 '--threads = auto'
                 '--jobs = auto'
@@ -118,7 +120,7 @@ _dip_knows() {
                 '@spectrum_names ...'
             )
             options=(
-                '--measure = fbc fbc-energy power error amplitude blur-sharp psnr ssim onset'
+                '--measure = @measure'
                 '--bands ='
                 '--reference = @spectrum_reference'
                 '--threshold ='
@@ -176,7 +178,7 @@ _dip_knows() {
                 '--samples ='
                 '--width ='
                 '--size ='
-                '--preset = fast ulyanov chakrabarty shi heckel'
+                '--preset = @preset'
                 '--stationarity'
                 '--draw ='
                 '--seed ='
@@ -197,7 +199,7 @@ _dip_knows() {
                 '--no-header'
                 '-q --quiet'
                 '-v --verbose'
-                '--arch = dip linear relunet decoder deep-decoder conv-decoder generator'
+                '--arch = @arch'
                 '--skip ='
                 '--stride ='
                 '--pad = zero reflect'
@@ -276,8 +278,28 @@ _dip_place() {
                 'blur:<SIZE>,kernel=gaussian|box|motion,angle=0'
                 'jpeg:<QUALITY>'
                 'fourier:<FRACTION>,mode=random|radial'
-                'crop:<WxH>'
+                'crop:<WxH[+X+Y]>'
                 'gray'
+            )
+            ;;
+        @preset)
+            place=(
+                'fast'
+                'ulyanov'
+                'chakrabarty'
+                'shi'
+                'heckel'
+            )
+            ;;
+        @arch)
+            place=(
+                'dip'
+                'linear'
+                'relunet'
+                'decoder'
+                'deep-decoder'
+                'conv-decoder'
+                'generator'
             )
             ;;
         @fit_upsample)
@@ -291,20 +313,20 @@ _dip_place() {
                 'kaiser:<TAPS,BETA>'
             )
             ;;
-        @fit_task)
+        @task)
             place=(
                 'auto'
                 'denoise'
                 'inpaint'
-                'sr:<FACTOR>'
+                'sr:<FACTOR>,kernel=area|lanczos|bicubic|nearest'
                 'dejpeg'
-                'deblur:<SIGMA>'
-                'sense'
+                'deblur:<SIZE>,kernel=gaussian|box|motion,angle=0'
+                'sense:<FRACTION>,mode=random|radial,seed=0,page=1,place=0'
                 'enhance'
                 'flash:<PATH>'
             )
             ;;
-        @fit_loss)
+        @loss)
             place=(
                 'mse'
                 'l1'
@@ -316,7 +338,7 @@ _dip_place() {
                 'sure:<SIGMA>'
             )
             ;;
-        @fit_stop)
+        @rule)
             place=(
                 'auto'
                 'none'
@@ -337,6 +359,18 @@ _dip_place() {
         @fit_record)
             place=(
                 ','
+                'fbc'
+                'fbc-energy'
+                'power'
+                'error'
+                'amplitude'
+                'blur-sharp'
+                'psnr'
+                'ssim'
+            )
+            ;;
+        @measure)
+            place=(
                 'fbc'
                 'fbc-energy'
                 'power'

@@ -117,6 +117,7 @@ set -g __dip_valued \
     'fit --mask' \
     'fit --preset' \
     'fit --like' \
+    'fit --settings' \
     'fit --page' \
     'fit --axes' \
     'fit --normalize' \
@@ -254,23 +255,39 @@ set -g __dip_place_image \
     'builtin:text'
 
 set -g __dip_place_degradation \
-    'gaussian:<SIGMA>,clip=1,shared=0 add white Gaussian noise; SIGMA in 1/255' \
-    'poisson:<PHOTONS> count photons; PHOTONS at full scale' \
-    'impulse:<FRACTION>,mode=salt-pepper|uniform turn a FRACTION of the pixels black or white, or into anything' \
-    'speckle:<SIGMA> multiply by 1 + Gaussian noise; SIGMA of that noise' \
-    'uniform:<WIDTH> add uniform noise; half its WIDTH in 1/255' \
-    'lowfreq:<SIGMA>,cutoff=4,shared=0 add noise of up to CUTOFF cycles per image side; SIGMA in 1/255' \
-    'band:<SIGMA>,low=0,high=1 add noise from LOW to HIGH, fractions of Nyquist; SIGMA in 1/255' \
-    'stripes:<AMPLITUDE>,period=2,angle=0,extent=1 add stripes in the top left, peak to peak in 1/255; angle 0: level' \
-    'mask:<FRACTION> make a FRACTION of the pixels unknown' \
-    'hole:<SIDE>,x=0.5,y=0.5 make a square unknown; SIDE and its centre in fractions of the image' \
-    'maskfile:<PATH>,invert=0 make unknown what is black in the image PATH' \
-    'downsample:<FACTOR>,kernel=area|lanczos|bicubic|nearest make the image FACTOR times smaller, sizes rounded up' \
-    'blur:<SIZE>,kernel=gaussian|box|motion,angle=0 blur; SIZE is sigma (gaussian) or length in pixels' \
-    'jpeg:<QUALITY> compress as JPEG of that QUALITY, 1 to 100' \
-    'fourier:<FRACTION>,mode=random|radial keep a FRACTION of the Fourier coefficients; written as floats' \
-    'crop:<WxH> cut out W x H pixels, of the centre or from X, Y on' \
-    'gray turn to one channel (BT.601; else the mean)'
+    'gaussian:<SIGMA>,clip=1,shared=0 Add white Gaussian noise; SIGMA in 1/255' \
+    'poisson:<PHOTONS> Add photon noise; PHOTONS is the mean count at full scale' \
+    'impulse:<FRACTION>,mode=salt-pepper|uniform Replace a FRACTION of the pixels by black or white, or by random values' \
+    'speckle:<SIGMA> Multiply each value by 1 + Gaussian noise of standard deviation SIGMA' \
+    'uniform:<WIDTH> Add uniform noise from -WIDTH to WIDTH, in 1/255' \
+    'lowfreq:<SIGMA>,cutoff=4,shared=0 Add noise of up to CUTOFF cycles per image side; SIGMA in 1/255' \
+    'band:<SIGMA>,low=0,high=1 Add noise from LOW to HIGH, fractions of Nyquist; SIGMA in 1/255' \
+    'stripes:<AMPLITUDE>,period=2,angle=0,extent=1 Add stripes in the top left part; AMPLITUDE peak to peak, in 1/255' \
+    'mask:<FRACTION> Make a FRACTION of the pixels unknown, in all channels' \
+    'hole:<SIDE>,x=0.5,y=0.5 Make a square unknown; SIDE, and its centre x, y, in fractions of the image' \
+    'maskfile:<PATH>,invert=0 Make unknown the pixels that are black in the image PATH' \
+    'downsample:<FACTOR>,kernel=area|lanczos|bicubic|nearest Make the image FACTOR times smaller; sizes are rounded up' \
+    'blur:<SIZE>,kernel=gaussian|box|motion,angle=0 Blur; SIZE is sigma (gaussian) or a length in pixels (box, motion)' \
+    'jpeg:<QUALITY> Compress as JPEG of that QUALITY, from 1 to 100' \
+    'fourier:<FRACTION>,mode=random|radial Keep a FRACTION of the Fourier coefficients and set the others to 0; writes floats' \
+    'crop:<WxH[+X+Y]> Cut out W x H pixels around the centre, or from the corner X, Y' \
+    'gray Convert to one channel: BT.601 luma of three channels, else the mean'
+
+set -g __dip_place_preset \
+    'fast A narrow hourglass; a step takes a sixteenth of the work of ulyanov\'s' \
+    'ulyanov Deep image prior (2018, 2020): width 128, noise on the input, a running mean' \
+    'chakrabarty Spectral bias (2019): width 256, zero padding, no noise on the input, no running mean' \
+    'shi Measuring and controlling spectral bias (2022): a decoder with bounded convolutions' \
+    'heckel Deep decoder (2019), ConvDecoder (2021, 2023) and the two-layer generator (2020)'
+
+set -g __dip_place_arch \
+    'dip Hourglass with skip connections, of the deep image prior (Ulyanov and others, 2018)' \
+    'linear Hourglass with fully connected layers in place of convolutions: a control experiment' \
+    'relunet Multilayer perceptron from pixel coordinates to colours; published: depth 10, width 256' \
+    'decoder Convolutions between upsamplings, without encoder and skips (Shi and others, 2022)' \
+    'deep-decoder 1 x 1 convolutions between upsamplings: few parameters (Heckel and Hand, 2019)' \
+    'conv-decoder Deep decoder with 3 x 3 convolutions (Darestani and Heckel, 2021)' \
+    'generator Learned coefficients, upsampled, rectified and summed (Heckel and Soltanolkotabi, 2020)'
 
 set -g __dip_place_fit_upsample \
     ',' \
@@ -281,36 +298,36 @@ set -g __dip_place_fit_upsample \
     'lpf:<K>' \
     'kaiser:<TAPS,BETA>'
 
-set -g __dip_place_fit_task \
+set -g __dip_place_task \
     'auto' \
-    'denoise' \
-    'inpaint' \
-    'sr:<FACTOR>' \
-    'dejpeg' \
-    'deblur:<SIGMA>' \
-    'sense' \
-    'enhance' \
-    'flash:<PATH>'
+    'denoise Fit the image as it is, and stop before the noise is fitted' \
+    'inpaint Fill in unknown pixels, and keep the known ones as they are' \
+    'sr:<FACTOR>,kernel=area|lanczos|bicubic|nearest Make the image FACTOR times larger' \
+    'dejpeg Remove the artefacts of JPEG compression' \
+    'deblur:<SIZE>,kernel=gaussian|box|motion,angle=0 Undo a known blur; SIZE is sigma (gaussian) or length in pixels (box, motion)' \
+    'sense:<FRACTION>,mode=random|radial,seed=0,page=1,place=0 Restore an image of `corrupt fourier`; the image records which coefficients it has' \
+    'enhance Sharpen: add the difference between the image and a short fit' \
+    'flash:<PATH> Restore a dark image from IMAGE, which shows the same scene with flash'
 
-set -g __dip_place_fit_loss \
-    'mse' \
-    'l1' \
-    'huber' \
-    'poisson' \
-    'tv:<W>' \
-    'spectral:<KIND>' \
-    'dc:<SIGMA>' \
-    'sure:<SIGMA>'
+set -g __dip_place_loss \
+    'mse Mean squared difference: for white Gaussian noise' \
+    'l1 Mean absolute difference: for outliers and impulse noise' \
+    'huber Squares of differences below 0.05, absolute values of larger ones' \
+    'poisson Likelihood of photon counts' \
+    'tv:<W> mse plus W times the total variation of the network\'s image' \
+    'spectral:<KIND> Difference of Fourier coefficients: plain, l1, amplitude, amplitude-phase, radial[:POWER]' \
+    'dc:<SIGMA> Residual distributed as Gaussian noise of SIGMA/255' \
+    'sure:<SIGMA> Estimated error to the clean image (Stein); SIGMA of the noise in 1/255'
 
-set -g __dip_place_fit_stop \
+set -g __dip_place_rule \
     'auto' \
     'none' \
-    'whiteness' \
-    'es-wmv' \
-    'es-emv' \
-    'blur-sharp' \
-    'discrepancy:<SIGMA>' \
-    'self-validation'
+    'whiteness Stop when the residual is white: neighbouring pixels are no longer positively correlated' \
+    'es-wmv Stop at the least variance of the outputs over 100 iterations' \
+    'es-emv Stop at the least variance of the outputs about their running mean' \
+    'blur-sharp Stop when the ratio of blur and sharpness no longer changes' \
+    'discrepancy:<SIGMA> Stop when the mean squared error is that of noise of SIGMA/255; estimated if not given' \
+    'self-validation Stop at the least error at one pixel in fifty that the fit does not see'
 
 set -g __dip_place_fit_save_at \
     ',' \
@@ -326,6 +343,16 @@ set -g __dip_place_fit_record \
     'blur-sharp' \
     'psnr' \
     'ssim'
+
+set -g __dip_place_measure \
+    'fbc Frequency-band correspondence with the target, as published' \
+    'fbc-energy Frequency-band correspondence weighted by energy, in bands round in frequency' \
+    'power Power spectrum: mean of |F|^2 in rings of frequency' \
+    'error Power spectrum of the difference from the target, absolute and relative to it' \
+    'amplitude Amplitude spectrum: sum of |F| in rings of frequency' \
+    'blur-sharp Blur from 0 to 1, sharpness, and their ratio' \
+    'psnr Peak signal-to-noise ratio against the clean image, in dB' \
+    'ssim Structural similarity to the clean image'
 
 set -g __dip_place_spectrum_reference \
     'target' \
@@ -431,184 +458,186 @@ complete -c dip -n '__dip_in dip' -a gpkernel -d 'Show and use the Gaussian proc
 complete -c dip -n '__dip_in dip' -a report -d 'Report on fits: a page, a document, or a table of runs.'
 
 complete -c dip -n '__dip_in dip --version' -l version -d 'Print the version.'
+complete -c dip -n '__dip_in dip -v --verbose' -s v -l verbose -d 'With --version: also versions of libraries, device, threads.'
 complete -c dip -n '__dip_in dip -h --help' -s h -l help -d 'Show this message and exit.'
 
 complete -c dip -n '__dip_argument corrupt 1' -F -a '(__dip_fill $__dip_place_image)'
 complete -c dip -n '__dip_argument corrupt 2 more' -f -a '(__dip_fill $__dip_place_degradation)'
-complete -c dip -n '__dip_in corrupt -o --output' -s o -l output -d 'The image to write; - is stdout.' -r -F
-complete -c dip -n '__dip_in corrupt --seed' -l seed -d 'Of all random numbers.' -r -f
-complete -c dip -n '__dip_in corrupt --page' -l page -d 'Pages of a stack, from 1.' -r -f -a 'all'
-complete -c dip -n '__dip_in corrupt --axes' -l axes -d 'The dimensions of a file that does not name them.' -r -f
-complete -c dip -n '__dip_in corrupt --normalize' -l normalize -d 'Which numbers of the file are 0 and 1.' -r -f -a 'auto dtype minmax'
-complete -c dip -n '__dip_in corrupt --alpha' -l alpha -d 'What transparent pixels are: unknown, or pixels.' -r -f -a 'unknown keep drop'
-complete -c dip -n '__dip_in corrupt --depth' -l depth -d 'Bits of the output, if not those of the input.' -r -f -a '8 16 float'
-complete -c dip -n '__dip_in corrupt --image-format' -l image-format -d 'Format of the output, if its extension does not say.' -r -f -a 'png tiff jpeg webp npy'
-complete -c dip -n '__dip_in corrupt -f --force' -s f -l force -d 'Replace an output that exists.'
-complete -c dip -n '__dip_in corrupt --list' -l list -d 'List the degradations, as rows.'
-complete -c dip -n '__dip_in corrupt --format' -l format -d 'Of rows: table on a terminal, tsv elsewhere.' -r -f -a 'table tsv csv jsonl none'
+complete -c dip -n '__dip_in corrupt -o --output' -s o -l output -d 'Image to write; - is stdout.' -r -F
+complete -c dip -n '__dip_in corrupt --seed' -l seed -d 'Random seed.' -r -f
+complete -c dip -n '__dip_in corrupt --page' -l page -d 'Pages of a stack to read, from 1.' -r -f -a 'all'
+complete -c dip -n '__dip_in corrupt --axes' -l axes -d 'Dimensions of a file that does not name them.' -r -f
+complete -c dip -n '__dip_in corrupt --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of the bit depth of integers; floats as they are if within 0 and 1, else their minimum and maximum.' -r -f -a 'auto dtype minmax'
+complete -c dip -n '__dip_in corrupt --alpha' -l alpha -d 'Transparent pixels: unknown, kept with their opacity, or opaque (drop).' -r -f -a 'unknown keep drop'
+complete -c dip -n '__dip_in corrupt --depth' -l depth -d 'Bit depth of the output; default: that of the input.' -r -f -a '8 16 float'
+complete -c dip -n '__dip_in corrupt --image-format' -l image-format -d 'Image format of the output; default: by its extension.' -r -f -a 'png tiff jpeg webp npy'
+complete -c dip -n '__dip_in corrupt -f --force' -s f -l force -d 'Overwrite an output that exists.'
+complete -c dip -n '__dip_in corrupt --list' -l list -d 'List the degradations as rows.'
+complete -c dip -n '__dip_in corrupt --format' -l format -d 'Format of the rows; default: table on a terminal, tsv elsewhere.' -r -f -a 'table tsv csv jsonl none'
 complete -c dip -n '__dip_in corrupt --no-header' -l no-header -d 'Print rows without a header.'
-complete -c dip -n '__dip_in corrupt -q --quiet' -s q -l quiet -d 'Say nothing but errors.'
-complete -c dip -n '__dip_in corrupt -v --verbose' -s v -l verbose -d 'Say more, and show the warnings of libraries.'
+complete -c dip -n '__dip_in corrupt -q --quiet' -s q -l quiet -d 'Print nothing but errors.'
+complete -c dip -n '__dip_in corrupt -v --verbose' -s v -l verbose -d 'Print more of what is done, and the warnings of libraries.'
 complete -c dip -n '__dip_in corrupt -h --help' -s h -l help -d 'Show this message and exit.'
 
 complete -c dip -n '__dip_argument fit 1 more' -F -a '(__dip_fill $__dip_place_image)'
-complete -c dip -n '__dip_in fit -o --output' -s o -l output -d 'The store: a template of {stem} {dir} {page} {seed} {arch}.' -r -F
-complete -c dip -n '__dip_in fit --image' -l image -d 'The restored image: a template, of {run} too.' -r -F
-complete -c dip -n '__dip_in fit --std' -l std -d 'The spread over runs or over samples of sgld: a template, of {run} too.' -r -F
-complete -c dip -n '__dip_in fit --clean' -l clean -d 'What the image should be; measured against, never fitted.' -r -F -a '(__dip_fill $__dip_place_image)'
-complete -c dip -n '__dip_in fit --mask' -l mask -d 'An image whose black pixels are unknown.' -r -F -a '(__dip_fill $__dip_place_image)'
-complete -c dip -n '__dip_in fit --mask-invert' -l mask-invert -d 'Its white pixels are.'
-complete -c dip -n '__dip_in fit --preset' -l preset -d 'Settings of a paper; what is given wins. Default: fast; with --arch, its own.' -r -f -a 'fast ulyanov chakrabarty shi heckel'
-complete -c dip -n '__dip_in fit --like' -l like -d 'Take the settings of this store.' -r -F
-complete -c dip -n '__dip_in fit --resume' -l resume -d 'The names are stores: go on with them.'
-complete -c dip -n '__dip_in fit -n --dry-run' -s n -l dry-run -d 'Print the settings and the cost, and end.'
-complete -c dip -n '__dip_in fit --page' -l page -d 'Pages of a stack, from 1.' -r -f -a 'all'
-complete -c dip -n '__dip_in fit --axes' -l axes -d 'The dimensions of a file that does not name them.' -r -f
-complete -c dip -n '__dip_in fit --normalize' -l normalize -d 'Which numbers of the file are 0 and 1.' -r -f -a 'auto dtype minmax'
-complete -c dip -n '__dip_in fit --alpha' -l alpha -d 'What transparent pixels are: unknown, or pixels.' -r -f -a 'unknown keep drop'
-complete -c dip -n '__dip_in fit --image-format' -l image-format -d 'Format of the output, if its extension does not say.' -r -f -a 'png tiff jpeg webp npy'
-complete -c dip -n '__dip_in fit -f --force' -s f -l force -d 'Replace an output that exists.'
-complete -c dip -n '__dip_in fit --format' -l format -d 'Of rows: table on a terminal, tsv elsewhere.' -r -f -a 'table tsv csv jsonl none'
+complete -c dip -n '__dip_in fit -o --output' -s o -l output -d 'Store to write; a template of {stem} {dir} {page} {seed} {arch}.' -r -F
+complete -c dip -n '__dip_in fit --image' -l image -d 'Restored image to write; a template that may have {run} too.' -r -F
+complete -c dip -n '__dip_in fit --std' -l std -d 'Image of the standard deviation over runs, or over samples of sgld, to write; a template as --image.' -r -F
+complete -c dip -n '__dip_in fit --clean' -l clean -d 'Ground truth, for PSNR and SSIM only.' -r -F -a '(__dip_fill $__dip_place_image)'
+complete -c dip -n '__dip_in fit --mask' -l mask -d 'Image whose black pixels mark unknown pixels.' -r -F -a '(__dip_fill $__dip_place_image)'
+complete -c dip -n '__dip_in fit --mask-invert' -l mask-invert -d 'Treat the white pixels of --mask as unknown.'
+complete -c dip -n '__dip_in fit --preset' -l preset -d 'Settings of a paper, from the list of presets below; options win over it. Default: fast; with --arch, that of its paper.' -r -f -a '(__dip_fill $__dip_place_preset)'
+complete -c dip -n '__dip_in fit --like' -l like -d 'Start from the settings of this store.' -r -F
+complete -c dip -n '__dip_in fit --settings' -l settings -d 'Read settings from this TOML file, as --dry-run --format toml prints it; options win over it.' -r -F
+complete -c dip -n '__dip_in fit --resume' -l resume -d 'Resume these stores: the arguments are stores.'
+complete -c dip -n '__dip_in fit -n --dry-run' -s n -l dry-run -d 'Print the settings and the cost, and do nothing.'
+complete -c dip -n '__dip_in fit --page' -l page -d 'Pages of a stack to read, from 1.' -r -f -a 'all'
+complete -c dip -n '__dip_in fit --axes' -l axes -d 'Dimensions of a file that does not name them.' -r -f
+complete -c dip -n '__dip_in fit --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of the bit depth of integers; floats as they are if within 0 and 1, else their minimum and maximum.' -r -f -a 'auto dtype minmax'
+complete -c dip -n '__dip_in fit --alpha' -l alpha -d 'Transparent pixels: unknown, kept with their opacity, or opaque (drop).' -r -f -a 'unknown keep drop'
+complete -c dip -n '__dip_in fit --image-format' -l image-format -d 'Image format of the output; default: by its extension.' -r -f -a 'png tiff jpeg webp npy'
+complete -c dip -n '__dip_in fit -f --force' -s f -l force -d 'Overwrite an output that exists.'
+complete -c dip -n '__dip_in fit --format' -l format -d 'Format of --dry-run; toml is what --settings reads. Default: table on a terminal, tsv elsewhere.' -r -f -a 'table tsv csv jsonl toml none'
 complete -c dip -n '__dip_in fit --no-header' -l no-header -d 'Print rows without a header.'
-complete -c dip -n '__dip_in fit -q --quiet' -s q -l quiet -d 'Say nothing but errors.'
-complete -c dip -n '__dip_in fit -v --verbose' -s v -l verbose -d 'Say more, and show the warnings of libraries.'
-complete -c dip -n '__dip_in fit --arch' -l arch -d 'Architecture.' -r -f -a 'dip linear relunet decoder deep-decoder conv-decoder generator'
-complete -c dip -n '__dip_in fit --width' -l width -d 'Channels, per level.' -r -f
-complete -c dip -n '__dip_in fit --depth' -l depth -d 'Levels.' -r -f
+complete -c dip -n '__dip_in fit -q --quiet' -s q -l quiet -d 'Print nothing but errors.'
+complete -c dip -n '__dip_in fit -v --verbose' -s v -l verbose -d 'Print more of what is done, and the warnings of libraries.'
+complete -c dip -n '__dip_in fit --arch' -l arch -d 'Architecture, from the list below, or code of yours: MODULE:NAME.' -r -f -a '(__dip_fill $__dip_place_arch)'
+complete -c dip -n '__dip_in fit --width' -l width -d 'Number of channels, per level.' -r -f
+complete -c dip -n '__dip_in fit --depth' -l depth -d 'Number of levels.' -r -f
 complete -c dip -n '__dip_in fit --skip' -l skip -d 'Channels of the skip connections, per level.' -r -f
-complete -c dip -n '__dip_in fit --kernel' -l kernel -d 'Side of the convolutions, per level; odd.' -r -f
-complete -c dip -n '__dip_in fit --stride' -l stride -d 'Down- and upsampling, per level.' -r -f
-complete -c dip -n '__dip_in fit --upsample' -l upsample -d 'Upsampling, per level; K is 1 (copies) to 6 (smoothest).' -r -f -a '(__dip_fill $__dip_place_fit_upsample)'
-complete -c dip -n '__dip_in fit --pad' -l pad -d 'Padding.' -r -f -a 'zero reflect'
-complete -c dip -n '__dip_in fit --norm' -l norm -d 'Normalisation.' -r -f -a 'batch mean-only none'
-complete -c dip -n '__dip_in fit --activation' -l activation -d 'Activation; a leaky SLOPE is 0.2.' -r -f -a 'leaky-relu relu elu swish'
-complete -c dip -n '__dip_in fit --dropout' -l dropout -d 'Part of the values of a level\'s result that each step drops, per level.' -r -f
-complete -c dip -n '__dip_in fit --lipschitz' -l lipschitz -d 'Largest spectral norm of k x k convolutions; 0: any; auto: what suits the size and the noise of the image. --norm batch undoes it.' -r -f -a 'auto 0'
-complete -c dip -n '__dip_in fit --input' -l input -d 'What goes in.' -r -f -a 'noise fourier meshgrid image'
-complete -c dip -n '__dip_in fit --input-channels' -l input-channels -d 'Channels of noise or fourier; 0: as many as the image (deep-decoder, conv-decoder: as their first level).' -r -f
-complete -c dip -n '__dip_in fit --input-distribution' -l input-distribution -d 'Of the input noise: U(0, 0.1) or N(0, 1).' -r -f -a 'uniform normal'
-complete -c dip -n '__dip_in fit --input-sigma' -l input-sigma -d 'Sigma in pixels of a blur of the input noise.' -r -f
-complete -c dip -n '__dip_in fit --input-noise' -l input-noise -d 'Sigma of the noise that is added to the input at each step.' -r -f
-complete -c dip -n '__dip_in fit --task' -l task -d 'What to restore; auto: inpaint if pixels are unknown, else denoise.' -r -f -a '(__dip_fill $__dip_place_fit_task)'
-complete -c dip -n '__dip_in fit --iterations' -l iterations -d 'Optimiser steps.' -r -f
+complete -c dip -n '__dip_in fit --kernel' -l kernel -d 'Side of the convolution kernels, per level; odd.' -r -f
+complete -c dip -n '__dip_in fit --stride' -l stride -d 'Factor of down- and upsampling, per level.' -r -f
+complete -c dip -n '__dip_in fit --upsample' -l upsample -d 'Upsampling method, per level; lpf:1 copies pixels, lpf:6 is the smoothest filter.' -r -f -a '(__dip_fill $__dip_place_fit_upsample)'
+complete -c dip -n '__dip_in fit --pad' -l pad -d 'Padding of the convolutions.' -r -f -a 'zero reflect'
+complete -c dip -n '__dip_in fit --norm' -l norm -d 'Normalisation layer.' -r -f -a 'batch mean-only none'
+complete -c dip -n '__dip_in fit --activation' -l activation -d 'Activation function; the SLOPE of leaky-relu is 0.2 by default.' -r -f -a 'leaky-relu relu elu swish'
+complete -c dip -n '__dip_in fit --dropout' -l dropout -d 'Fraction of a level\'s output values that each step sets to 0, per level.' -r -f
+complete -c dip -n '__dip_in fit --lipschitz' -l lipschitz -d 'Upper bound on the spectral norm of k x k convolutions; 0: no bound; auto: chosen from the size and the noise of the image. --norm batch cancels it.' -r -f -a 'auto 0'
+complete -c dip -n '__dip_in fit --input' -l input -d 'Network input.' -r -f -a 'noise fourier meshgrid image'
+complete -c dip -n '__dip_in fit --input-channels' -l input-channels -d 'Channels of a noise or fourier input; 0: as many as the image has (deep-decoder and conv-decoder: as their coarsest level has).' -r -f
+complete -c dip -n '__dip_in fit --input-distribution' -l input-distribution -d 'Distribution of the input noise: U(0, 0.1) or N(0, 1).' -r -f -a 'uniform normal'
+complete -c dip -n '__dip_in fit --input-sigma' -l input-sigma -d 'Sigma in pixels of a Gaussian blur of the input noise; 0: no blur.' -r -f
+complete -c dip -n '__dip_in fit --input-noise' -l input-noise -d 'Sigma of the Gaussian noise that each step adds to the input.' -r -f
+complete -c dip -n '__dip_in fit --task' -l task -d 'Restoration task, from the list of tasks below; auto: inpaint if the image has unknown pixels, else denoise.' -r -f -a '(__dip_fill $__dip_place_task)'
+complete -c dip -n '__dip_in fit --iterations' -l iterations -d 'Number of optimiser steps.' -r -f
 complete -c dip -n '__dip_in fit --lr' -l lr -d 'Learning rate.' -r -f
-complete -c dip -n '__dip_in fit --optimizer' -l optimizer -d 'How the loss is descended.' -r -f -a 'adam sgd lbfgs sgld'
-complete -c dip -n '__dip_in fit --loss' -l loss -d 'What is descended; sigmas in 1/255. KIND: plain, l1, amplitude, amplitude-phase, radial[:POWER].' -r -f -a '(__dip_fill $__dip_place_fit_loss)'
-complete -c dip -n '__dip_in fit --burn-in' -l burn-in -d 'Iterations before the samples of sgld; 0: 7 of 20.' -r -f
-complete -c dip -n '__dip_in fit --sample-every' -l sample-every -d 'Iterations between samples of sgld; 0: at most 50.' -r -f
-complete -c dip -n '__dip_in fit --average' -l average -d 'Weight of the running mean of the outputs; 0: none.' -r -f
-complete -c dip -n '__dip_in fit --average-warmup' -l average-warmup -d 'The mean forgets the first steps: its weight is at most T / (T + K) at step T.' -r -f
-complete -c dip -n '__dip_in fit --batch' -l batch -d 'Pixels a step of relunet.' -r -f
-complete -c dip -n '__dip_in fit --stop' -l stop -d 'Rule that ends the fit and chooses the estimate.' -r -f -a '(__dip_fill $__dip_place_fit_stop)'
-complete -c dip -n '__dip_in fit --full' -l full -d 'Go on to the last iteration: the rule only chooses.'
-complete -c dip -n '__dip_in fit --seed' -l seed -d 'Of weights, input and noise; run K uses SEED + K.' -r -f
-complete -c dip -n '__dip_in fit --runs' -l runs -d 'Fits of each image.' -r -f
-complete -c dip -n '__dip_in fit --time' -l time -d 'End the fit after so long.' -r -f
-complete -c dip -n '__dip_in fit --save-every' -l save-every -d 'Frames at 0, K, 2K, ...; 0: about a hundred.' -r -f
-complete -c dip -n '__dip_in fit --save-at' -l save-at -d 'Frames at these iterations instead, or besides.' -r -f -a '(__dip_fill $__dip_place_fit_save_at)'
-complete -c dip -n '__dip_in fit --save-dtype' -l save-dtype -d 'Numbers of the frames.' -r -f -a 'float16 float32'
-complete -c dip -n '__dip_in fit --record' -l record -d 'Measure while fitting, without frames.' -r -f -a '(__dip_fill $__dip_place_fit_record)'
-complete -c dip -n '__dip_in fit --record-every' -l record-every -d 'Steps between these measurements.' -r -f
-complete -c dip -n '__dip_in fit --checkpoint-every' -l checkpoint-every -d 'Steps between checkpoints; 0: by time.' -r -f
-complete -c dip -n '__dip_in fit --device' -l device -d 'Where to compute.' -r -f -a 'auto cpu cuda'
-complete -c dip -n '__dip_in fit --precision' -l precision -d 'Of the convolutions; auto is bfloat16 where that is quicker and as good.' -r -f -a 'auto float32 bfloat16'
-complete -c dip -n '__dip_in fit --threads' -l threads -d 'Of each fit.' -r -f -a 'auto'
-complete -c dip -n '__dip_in fit --jobs' -l jobs -d 'Fits side by side.' -r -f -a 'auto'
+complete -c dip -n '__dip_in fit --optimizer' -l optimizer -d 'Optimiser.' -r -f -a 'adam sgd lbfgs sgld'
+complete -c dip -n '__dip_in fit --loss' -l loss -d 'Loss to minimise, from the list of losses below; SIGMA in 1/255.' -r -f -a '(__dip_fill $__dip_place_loss)'
+complete -c dip -n '__dip_in fit --burn-in' -l burn-in -d 'First iteration whose output sgld may sample; 0: 35 % of --iterations.' -r -f
+complete -c dip -n '__dip_in fit --sample-every' -l sample-every -d 'Iterations between two samples of sgld; 0: about 100 samples, at most 50 apart.' -r -f
+complete -c dip -n '__dip_in fit --average' -l average -d 'Weight of the running mean of the outputs; 0: no mean.' -r -f
+complete -c dip -n '__dip_in fit --average-warmup' -l average-warmup -d 'Cap the weight of the running mean at T / (T + K) at step T, so that it forgets the first steps.' -r -f
+complete -c dip -n '__dip_in fit --batch' -l batch -d 'Pixels per step (relunet only).' -r -f
+complete -c dip -n '__dip_in fit --stop' -l stop -d 'Stopping rule: ends the fit and chooses the estimate; from the list of rules below, auto or none.' -r -f -a '(__dip_fill $__dip_place_rule)'
+complete -c dip -n '__dip_in fit --full' -l full -d 'Run to the last iteration; the stopping rule only chooses the estimate.'
+complete -c dip -n '__dip_in fit --seed' -l seed -d 'Random seed of weights, input and noise; run K uses SEED + K.' -r -f
+complete -c dip -n '__dip_in fit --runs' -l runs -d 'Number of fits of each image, each with its own seed.' -r -f
+complete -c dip -n '__dip_in fit --time' -l time -d 'Stop the fit after this time.' -r -f
+complete -c dip -n '__dip_in fit --save-every' -l save-every -d 'Save a frame every K iterations; 0: about a hundred frames.' -r -f
+complete -c dip -n '__dip_in fit --save-at' -l save-at -d 'Save frames at these iterations: alone it replaces --save-every, with it it adds.' -r -f -a '(__dip_fill $__dip_place_fit_save_at)'
+complete -c dip -n '__dip_in fit --save-dtype' -l save-dtype -d 'Number format of the saved frames.' -r -f -a 'float16 float32'
+complete -c dip -n '__dip_in fit --record' -l record -d 'Record these measures while fitting, without saving frames.' -r -f -a '(__dip_fill $__dip_place_fit_record)'
+complete -c dip -n '__dip_in fit --record-every' -l record-every -d 'Record every K iterations.' -r -f
+complete -c dip -n '__dip_in fit --checkpoint-every' -l checkpoint-every -d 'Write a checkpoint every K iterations; 0: every minute.' -r -f
+complete -c dip -n '__dip_in fit --device' -l device -d 'Device that computes.' -r -f -a 'auto cpu cuda mps'
+complete -c dip -n '__dip_in fit --precision' -l precision -d 'Precision of the convolutions; auto: bfloat16 where it is faster and as good.' -r -f -a 'auto float32 bfloat16'
+complete -c dip -n '__dip_in fit --threads' -l threads -d 'CPU threads per fit.' -r -f -a 'auto'
+complete -c dip -n '__dip_in fit --jobs' -l jobs -d 'Number of fits run in parallel.' -r -f -a 'auto'
 complete -c dip -n '__dip_in fit -h --help' -s h -l help -d 'Show this message and exit.'
 
 complete -c dip -n '__dip_argument spectrum 1 more' -F -a '(__dip_fill $__dip_place_spectrum_names)'
-complete -c dip -n '__dip_in spectrum --measure' -l measure -d 'What to measure; onset: when a band\'s fbc first reaches the threshold.' -r -f -a 'fbc fbc-energy power error amplitude blur-sharp psnr ssim onset'
-complete -c dip -n '__dip_in spectrum --bands' -l bands -d 'Bands of fbc.' -r -f
-complete -c dip -n '__dip_in spectrum --reference' -l reference -d 'What frames are compared with.' -r -F -a '(__dip_fill $__dip_place_spectrum_reference)'
-complete -c dip -n '__dip_in spectrum --threshold' -l threshold -d 'Of the onset, from 0 to 1.' -r -f
-complete -c dip -n '__dip_in spectrum --at' -l at -d 'Only the saved iterations nearest to these.' -r -f
-complete -c dip -n '__dip_in spectrum --plot' -l plot -d 'Draw a figure: .svg, .png or .pdf.' -r -F
-complete -c dip -n '__dip_in spectrum --label' -l label -d 'Names of the panels of the figure.' -r -f
-complete -c dip -n '__dip_in spectrum --page' -l page -d 'Pages of a stack, from 1.' -r -f -a 'all'
-complete -c dip -n '__dip_in spectrum --axes' -l axes -d 'The dimensions of a file that does not name them.' -r -f
-complete -c dip -n '__dip_in spectrum --normalize' -l normalize -d 'Which numbers of the file are 0 and 1.' -r -f -a 'auto dtype minmax'
-complete -c dip -n '__dip_in spectrum --alpha' -l alpha -d 'What transparent pixels are: unknown, or pixels.' -r -f -a 'unknown keep drop'
-complete -c dip -n '__dip_in spectrum -f --force' -s f -l force -d 'Replace an output that exists.'
-complete -c dip -n '__dip_in spectrum --format' -l format -d 'Of rows: table on a terminal, tsv elsewhere.' -r -f -a 'table tsv csv jsonl none'
+complete -c dip -n '__dip_in spectrum --measure' -l measure -d 'Measure from the list below, MODULE:FUNCTION, or onset: the first iteration at which the fbc of a band reaches --threshold.' -r -f -a '(__dip_fill $__dip_place_measure)'
+complete -c dip -n '__dip_in spectrum --bands' -l bands -d 'Number of frequency bands of fbc.' -r -f
+complete -c dip -n '__dip_in spectrum --reference' -l reference -d 'Reference to compare frames with.' -r -F -a '(__dip_fill $__dip_place_spectrum_reference)'
+complete -c dip -n '__dip_in spectrum --threshold' -l threshold -d 'Thresholds of onset, from 0 to 1.' -r -f
+complete -c dip -n '__dip_in spectrum --at' -l at -d 'Use only the saved iterations nearest to these.' -r -f
+complete -c dip -n '__dip_in spectrum --plot' -l plot -d 'Figure to draw: .svg, .png or .pdf.' -r -F
+complete -c dip -n '__dip_in spectrum --label' -l label -d 'Names of the panels of --plot.' -r -f
+complete -c dip -n '__dip_in spectrum --page' -l page -d 'Pages of a stack to read, from 1.' -r -f -a 'all'
+complete -c dip -n '__dip_in spectrum --axes' -l axes -d 'Dimensions of a file that does not name them.' -r -f
+complete -c dip -n '__dip_in spectrum --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of the bit depth of integers; floats as they are if within 0 and 1, else their minimum and maximum.' -r -f -a 'auto dtype minmax'
+complete -c dip -n '__dip_in spectrum --alpha' -l alpha -d 'Transparent pixels: unknown, kept with their opacity, or opaque (drop).' -r -f -a 'unknown keep drop'
+complete -c dip -n '__dip_in spectrum -f --force' -s f -l force -d 'Overwrite an output that exists.'
+complete -c dip -n '__dip_in spectrum --format' -l format -d 'Format of the rows; default: table on a terminal, tsv elsewhere.' -r -f -a 'table tsv csv jsonl none'
 complete -c dip -n '__dip_in spectrum --no-header' -l no-header -d 'Print rows without a header.'
-complete -c dip -n '__dip_in spectrum -q --quiet' -s q -l quiet -d 'Say nothing but errors.'
-complete -c dip -n '__dip_in spectrum -v --verbose' -s v -l verbose -d 'Say more, and show the warnings of libraries.'
+complete -c dip -n '__dip_in spectrum -q --quiet' -s q -l quiet -d 'Print nothing but errors.'
+complete -c dip -n '__dip_in spectrum -v --verbose' -s v -l verbose -d 'Print more of what is done, and the warnings of libraries.'
 complete -c dip -n '__dip_in spectrum -h --help' -s h -l help -d 'Show this message and exit.'
 
 complete -c dip -n '__dip_argument trajdist 1 more' -F -a '(__dip_fill $__dip_place_trajdist_names)'
-complete -c dip -n '__dip_in trajdist --against' -l against -d 'What to compare with. auto: the runs of a target with each other; one alone with its target, its clean image and its previous frame.' -r -F -a '(__dip_fill $__dip_place_trajdist_against)'
-complete -c dip -n '__dip_in trajdist --bands' -l bands -d 'The squared error in so many bands of frequency.' -r -f
-complete -c dip -n '__dip_in trajdist --summary' -l summary -d 'Where two trajectories meet, part, and meet again.'
-complete -c dip -n '__dip_in trajdist --ssim' -l ssim -d 'The structural similarity as well.'
-complete -c dip -n '__dip_in trajdist --luma' -l luma -d 'Compare the luma of BT.601, from 16 to 235, only.'
-complete -c dip -n '__dip_in trajdist --border' -l border -d 'Pixels left out along each side.' -r -f
-complete -c dip -n '__dip_in trajdist --at' -l at -d 'Only the saved iterations nearest to these.' -r -f
-complete -c dip -n '__dip_in trajdist --plot' -l plot -d 'Draw a figure: .svg, .png or .pdf.' -r -F
-complete -c dip -n '__dip_in trajdist --label' -l label -d 'Names of the panels of the figure.' -r -f
-complete -c dip -n '__dip_in trajdist --page' -l page -d 'Pages of a stack, from 1.' -r -f -a 'all'
-complete -c dip -n '__dip_in trajdist --axes' -l axes -d 'The dimensions of a file that does not name them.' -r -f
-complete -c dip -n '__dip_in trajdist --normalize' -l normalize -d 'Which numbers of the file are 0 and 1.' -r -f -a 'auto dtype minmax'
-complete -c dip -n '__dip_in trajdist --alpha' -l alpha -d 'What transparent pixels are: unknown, or pixels.' -r -f -a 'unknown keep drop'
-complete -c dip -n '__dip_in trajdist -f --force' -s f -l force -d 'Replace an output that exists.'
-complete -c dip -n '__dip_in trajdist --format' -l format -d 'Of rows: table on a terminal, tsv elsewhere.' -r -f -a 'table tsv csv jsonl none'
+complete -c dip -n '__dip_in trajdist --against' -l against -d 'Run or image to compare with. auto: the runs of a target with each other; a single run with its target, its clean image and its previous frame.' -r -F -a '(__dip_fill $__dip_place_trajdist_against)'
+complete -c dip -n '__dip_in trajdist --bands' -l bands -d 'Split the squared error into this many bands of frequency.' -r -f
+complete -c dip -n '__dip_in trajdist --summary' -l summary -d 'Print where two trajectories converge, part, and converge again.'
+complete -c dip -n '__dip_in trajdist --ssim' -l ssim -d 'Add a column of the structural similarity.'
+complete -c dip -n '__dip_in trajdist --luma' -l luma -d 'Compare only the luma of BT.601, from 16 to 235 of 255.'
+complete -c dip -n '__dip_in trajdist --border' -l border -d 'Pixels to leave out at each side.' -r -f
+complete -c dip -n '__dip_in trajdist --at' -l at -d 'Use only the saved iterations nearest to these.' -r -f
+complete -c dip -n '__dip_in trajdist --plot' -l plot -d 'Figure to draw: .svg, .png or .pdf.' -r -F
+complete -c dip -n '__dip_in trajdist --label' -l label -d 'Names of the panels of --plot.' -r -f
+complete -c dip -n '__dip_in trajdist --page' -l page -d 'Pages of a stack to read, from 1.' -r -f -a 'all'
+complete -c dip -n '__dip_in trajdist --axes' -l axes -d 'Dimensions of a file that does not name them.' -r -f
+complete -c dip -n '__dip_in trajdist --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of the bit depth of integers; floats as they are if within 0 and 1, else their minimum and maximum.' -r -f -a 'auto dtype minmax'
+complete -c dip -n '__dip_in trajdist --alpha' -l alpha -d 'Transparent pixels: unknown, kept with their opacity, or opaque (drop).' -r -f -a 'unknown keep drop'
+complete -c dip -n '__dip_in trajdist -f --force' -s f -l force -d 'Overwrite an output that exists.'
+complete -c dip -n '__dip_in trajdist --format' -l format -d 'Format of the rows; default: table on a terminal, tsv elsewhere.' -r -f -a 'table tsv csv jsonl none'
 complete -c dip -n '__dip_in trajdist --no-header' -l no-header -d 'Print rows without a header.'
-complete -c dip -n '__dip_in trajdist -q --quiet' -s q -l quiet -d 'Say nothing but errors.'
-complete -c dip -n '__dip_in trajdist -v --verbose' -s v -l verbose -d 'Say more, and show the warnings of libraries.'
+complete -c dip -n '__dip_in trajdist -q --quiet' -s q -l quiet -d 'Print nothing but errors.'
+complete -c dip -n '__dip_in trajdist -v --verbose' -s v -l verbose -d 'Print more of what is done, and the warnings of libraries.'
 complete -c dip -n '__dip_in trajdist -h --help' -s h -l help -d 'Show this message and exit.'
 
 complete -c dip -n '__dip_argument gpkernel 1 more' -F
-complete -c dip -n '__dip_in gpkernel --depth' -l depth -d 'Layers of convolution and ReLU; of --arch its levels.' -r -f
-complete -c dip -n '__dip_in gpkernel --sigma' -l sigma -d 'Smoothing of the noise that goes in, a standard deviation.' -r -f
-complete -c dip -n '__dip_in gpkernel --upsample' -l upsample -d 'Upsampling by 2 before each convolution; of --arch, per level.' -r -f -a 'nearest bilinear gaussian'
-complete -c dip -n '__dip_in gpkernel --length' -l length -d 'Lags, from 0; values of a draw.' -r -f
-complete -c dip -n '__dip_in gpkernel --empirical' -l empirical -d 'Sample networks, and print what they say too.'
-complete -c dip -n '__dip_in gpkernel --samples' -l samples -d 'Networks; draws for a sampled --std.' -r -f
-complete -c dip -n '__dip_in gpkernel --width' -l width -d 'Channels of the sampled networks; of --arch, per level.' -r -f
-complete -c dip -n '__dip_in gpkernel --size' -l size -d 'Of the images that --arch makes.' -r -f
-complete -c dip -n '__dip_in gpkernel --preset' -l preset -d 'The network of a paper; what is given besides wins.' -r -f -a 'fast ulyanov chakrabarty shi heckel'
-complete -c dip -n '__dip_in gpkernel --stationarity' -l stationarity -d 'Does the covariance depend on the position?'
-complete -c dip -n '__dip_in gpkernel --draw' -l draw -d 'Print samples of the prior.' -r -f
-complete -c dip -n '__dip_in gpkernel --seed' -l seed -d 'Of all random numbers.' -r -f
-complete -c dip -n '__dip_in gpkernel --posterior' -l posterior -d 'Fill in its unknown pixels; without any, denoise it.' -r -F -a '(__dip_fill $__dip_place_image)'
-complete -c dip -n '__dip_in gpkernel -o --output' -s o -l output -d 'The posterior mean; - is stdout.' -r -F
-complete -c dip -n '__dip_in gpkernel --std' -l std -d 'Its standard deviation.' -r -F
-complete -c dip -n '__dip_in gpkernel --kernel' -l kernel -d 'Of the Gaussian process.' -r -f -a 'analytic empirical rbf'
-complete -c dip -n '__dip_in gpkernel --noise' -l noise -d 'Sigma of the noise on known pixels, in 1/255.' -r -f
-complete -c dip -n '__dip_in gpkernel --page' -l page -d 'Pages of a stack, from 1.' -r -f -a 'all'
-complete -c dip -n '__dip_in gpkernel --axes' -l axes -d 'The dimensions of a file that does not name them.' -r -f
-complete -c dip -n '__dip_in gpkernel --normalize' -l normalize -d 'Which numbers of the file are 0 and 1.' -r -f -a 'auto dtype minmax'
-complete -c dip -n '__dip_in gpkernel --alpha' -l alpha -d 'What transparent pixels are: unknown, or pixels.' -r -f -a 'unknown keep drop'
-complete -c dip -n '__dip_in gpkernel --image-format' -l image-format -d 'Format of the output, if its extension does not say.' -r -f -a 'png tiff jpeg webp npy'
-complete -c dip -n '__dip_in gpkernel --plot' -l plot -d 'Draw a figure: .svg, .png or .pdf.' -r -F
-complete -c dip -n '__dip_in gpkernel --label' -l label -d 'Names of the panels of the figure.' -r -f
-complete -c dip -n '__dip_in gpkernel -f --force' -s f -l force -d 'Replace an output that exists.'
-complete -c dip -n '__dip_in gpkernel --format' -l format -d 'Of rows: table on a terminal, tsv elsewhere.' -r -f -a 'table tsv csv jsonl none'
+complete -c dip -n '__dip_in gpkernel --depth' -l depth -d 'Layers of convolution and ReLU; with --arch, its levels.' -r -f
+complete -c dip -n '__dip_in gpkernel --sigma' -l sigma -d 'Standard deviation of the Gaussian that smooths the input noise.' -r -f
+complete -c dip -n '__dip_in gpkernel --upsample' -l upsample -d 'Upsample by 2 before each convolution; with --arch, a method per level.' -r -f -a 'nearest bilinear gaussian'
+complete -c dip -n '__dip_in gpkernel --length' -l length -d 'Number of lags or of values of a draw.' -r -f
+complete -c dip -n '__dip_in gpkernel --empirical' -l empirical -d 'Print the kernels of sampled networks, too.'
+complete -c dip -n '__dip_in gpkernel --samples' -l samples -d 'Number of networks, or of draws for --std.' -r -f
+complete -c dip -n '__dip_in gpkernel --width' -l width -d 'Channels of the sampled networks; with --arch, per level.' -r -f
+complete -c dip -n '__dip_in gpkernel --size' -l size -d 'Size of the images that --arch outputs.' -r -f
+complete -c dip -n '__dip_in gpkernel --preset' -l preset -d 'Network of a paper; other options override it.' -r -f -a '(__dip_fill $__dip_place_preset)'
+complete -c dip -n '__dip_in gpkernel --stationarity' -l stationarity -d 'Test if the covariance depends on position.'
+complete -c dip -n '__dip_in gpkernel --draw' -l draw -d 'Print N samples of the prior.' -r -f
+complete -c dip -n '__dip_in gpkernel --seed' -l seed -d 'Random seed.' -r -f
+complete -c dip -n '__dip_in gpkernel --posterior' -l posterior -d 'Fill in the unknown pixels of IMAGE, or denoise it if it has none.' -r -F -a '(__dip_fill $__dip_place_image)'
+complete -c dip -n '__dip_in gpkernel -o --output' -s o -l output -d 'Write the mean here; - is stdout.' -r -F
+complete -c dip -n '__dip_in gpkernel --std' -l std -d 'Write the standard deviation here.' -r -F
+complete -c dip -n '__dip_in gpkernel --kernel' -l kernel -d 'Kernel of the Gaussian process.' -r -f -a 'analytic empirical rbf'
+complete -c dip -n '__dip_in gpkernel --noise' -l noise -d 'Standard deviation of the noise on known pixels, in 1/255.' -r -f
+complete -c dip -n '__dip_in gpkernel --page' -l page -d 'Pages of a stack to read, from 1.' -r -f -a 'all'
+complete -c dip -n '__dip_in gpkernel --axes' -l axes -d 'Dimensions of a file that does not name them.' -r -f
+complete -c dip -n '__dip_in gpkernel --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of the bit depth of integers; floats as they are if within 0 and 1, else their minimum and maximum.' -r -f -a 'auto dtype minmax'
+complete -c dip -n '__dip_in gpkernel --alpha' -l alpha -d 'Transparent pixels: unknown, kept with their opacity, or opaque (drop).' -r -f -a 'unknown keep drop'
+complete -c dip -n '__dip_in gpkernel --image-format' -l image-format -d 'Image format of the output; default: by its extension.' -r -f -a 'png tiff jpeg webp npy'
+complete -c dip -n '__dip_in gpkernel --plot' -l plot -d 'Figure to draw: .svg, .png or .pdf.' -r -F
+complete -c dip -n '__dip_in gpkernel --label' -l label -d 'Names of the panels of --plot.' -r -f
+complete -c dip -n '__dip_in gpkernel -f --force' -s f -l force -d 'Overwrite an output that exists.'
+complete -c dip -n '__dip_in gpkernel --format' -l format -d 'Format of the rows; default: table on a terminal, tsv elsewhere.' -r -f -a 'table tsv csv jsonl none'
 complete -c dip -n '__dip_in gpkernel --no-header' -l no-header -d 'Print rows without a header.'
-complete -c dip -n '__dip_in gpkernel -q --quiet' -s q -l quiet -d 'Say nothing but errors.'
-complete -c dip -n '__dip_in gpkernel -v --verbose' -s v -l verbose -d 'Say more, and show the warnings of libraries.'
-complete -c dip -n '__dip_in gpkernel --arch' -l arch -d 'Architecture.' -r -f -a 'dip linear relunet decoder deep-decoder conv-decoder generator'
+complete -c dip -n '__dip_in gpkernel -q --quiet' -s q -l quiet -d 'Print nothing but errors.'
+complete -c dip -n '__dip_in gpkernel -v --verbose' -s v -l verbose -d 'Print more of what is done, and the warnings of libraries.'
+complete -c dip -n '__dip_in gpkernel --arch' -l arch -d 'Architecture, from the list below, or code of yours: MODULE:NAME.' -r -f -a '(__dip_fill $__dip_place_arch)'
 complete -c dip -n '__dip_in gpkernel --skip' -l skip -d 'Channels of the skip connections, per level.' -r -f
-complete -c dip -n '__dip_in gpkernel --stride' -l stride -d 'Down- and upsampling, per level.' -r -f
-complete -c dip -n '__dip_in gpkernel --pad' -l pad -d 'Padding.' -r -f -a 'zero reflect'
-complete -c dip -n '__dip_in gpkernel --norm' -l norm -d 'Normalisation.' -r -f -a 'batch mean-only none'
-complete -c dip -n '__dip_in gpkernel --activation' -l activation -d 'Activation; a leaky SLOPE is 0.2.' -r -f -a 'leaky-relu relu elu swish'
-complete -c dip -n '__dip_in gpkernel --dropout' -l dropout -d 'Part of the values of a level\'s result that each step drops, per level.' -r -f
-complete -c dip -n '__dip_in gpkernel --lipschitz' -l lipschitz -d 'Largest spectral norm of k x k convolutions; 0: any; auto: what suits the size and the noise of the image. --norm batch undoes it.' -r -f -a 'auto 0'
-complete -c dip -n '__dip_in gpkernel --input' -l input -d 'What goes in.' -r -f -a 'noise fourier meshgrid image'
-complete -c dip -n '__dip_in gpkernel --input-channels' -l input-channels -d 'Channels of noise or fourier; 0: as many as the image (deep-decoder, conv-decoder: as their first level).' -r -f
-complete -c dip -n '__dip_in gpkernel --input-distribution' -l input-distribution -d 'Of the input noise: U(0, 0.1) or N(0, 1).' -r -f -a 'uniform normal'
-complete -c dip -n '__dip_in gpkernel --input-sigma' -l input-sigma -d 'Sigma in pixels of a blur of the input noise.' -r -f
-complete -c dip -n '__dip_in gpkernel --input-noise' -l input-noise -d 'Sigma of the noise that is added to the input at each step.' -r -f
+complete -c dip -n '__dip_in gpkernel --stride' -l stride -d 'Factor of down- and upsampling, per level.' -r -f
+complete -c dip -n '__dip_in gpkernel --pad' -l pad -d 'Padding of the convolutions.' -r -f -a 'zero reflect'
+complete -c dip -n '__dip_in gpkernel --norm' -l norm -d 'Normalisation layer.' -r -f -a 'batch mean-only none'
+complete -c dip -n '__dip_in gpkernel --activation' -l activation -d 'Activation function; the SLOPE of leaky-relu is 0.2 by default.' -r -f -a 'leaky-relu relu elu swish'
+complete -c dip -n '__dip_in gpkernel --dropout' -l dropout -d 'Fraction of a level\'s output values that each step sets to 0, per level.' -r -f
+complete -c dip -n '__dip_in gpkernel --lipschitz' -l lipschitz -d 'Upper bound on the spectral norm of k x k convolutions; 0: no bound; auto: chosen from the size and the noise of the image. --norm batch cancels it.' -r -f -a 'auto 0'
+complete -c dip -n '__dip_in gpkernel --input' -l input -d 'Network input.' -r -f -a 'noise fourier meshgrid image'
+complete -c dip -n '__dip_in gpkernel --input-channels' -l input-channels -d 'Channels of a noise or fourier input; 0: as many as the image has (deep-decoder and conv-decoder: as their coarsest level has).' -r -f
+complete -c dip -n '__dip_in gpkernel --input-distribution' -l input-distribution -d 'Distribution of the input noise: U(0, 0.1) or N(0, 1).' -r -f -a 'uniform normal'
+complete -c dip -n '__dip_in gpkernel --input-sigma' -l input-sigma -d 'Sigma in pixels of a Gaussian blur of the input noise; 0: no blur.' -r -f
+complete -c dip -n '__dip_in gpkernel --input-noise' -l input-noise -d 'Sigma of the Gaussian noise that each step adds to the input.' -r -f
 complete -c dip -n '__dip_in gpkernel -h --help' -s h -l help -d 'Show this message and exit.'
 
 complete -c dip -n '__dip_argument report 1 more' -F
-complete -c dip -n '__dip_in report -o --output' -s o -l output -d 'The report to write; - is stdout.' -r -F
-complete -c dip -n '__dip_in report --format' -l format -d 'By the extension of the output; without one, a table of runs.' -r -f -a 'html md json table tsv csv jsonl none'
-complete -c dip -n '__dip_in report --columns' -l columns -d 'Columns of the table; config.lr is the fit\'s own --lr.' -r -f
-complete -c dip -n '__dip_in report --title' -l title -d 'Of the page.' -r -f
-complete -c dip -n '__dip_in report --label' -l label -d 'Names of the panels of the figure.' -r -f
+complete -c dip -n '__dip_in report -o --output' -s o -l output -d 'Report to write; - is stdout.' -r -F
+complete -c dip -n '__dip_in report --format' -l format -d 'Format of the report; by default that of the extension of -o, else a table.' -r -f -a 'html md json table tsv csv jsonl none'
+complete -c dip -n '__dip_in report --columns' -l columns -d 'Columns of the table; config.lr is the --lr of the fit.' -r -f
+complete -c dip -n '__dip_in report --title' -l title -d 'Title of the page.' -r -f
+complete -c dip -n '__dip_in report --label' -l label -d 'Names of the panels of --plot.' -r -f
 complete -c dip -n '__dip_in report --no-header' -l no-header -d 'Print rows without a header.'
-complete -c dip -n '__dip_in report -f --force' -s f -l force -d 'Replace an output that exists.'
-complete -c dip -n '__dip_in report -q --quiet' -s q -l quiet -d 'Say nothing but errors.'
-complete -c dip -n '__dip_in report -v --verbose' -s v -l verbose -d 'Say more, and show the warnings of libraries.'
+complete -c dip -n '__dip_in report -f --force' -s f -l force -d 'Overwrite an output that exists.'
+complete -c dip -n '__dip_in report -q --quiet' -s q -l quiet -d 'Print nothing but errors.'
+complete -c dip -n '__dip_in report -v --verbose' -s v -l verbose -d 'Print more of what is done, and the warnings of libraries.'
 complete -c dip -n '__dip_in report -h --help' -s h -l help -d 'Show this message and exit.'

@@ -1,25 +1,25 @@
-"""What can go wrong, in words that a user can act on.
+"""Errors that a user can act on.
 
-Every message is one line: what happened, why, and what to do next. The command line
-prints it and chooses the exit code by the class; libraries and notebooks just catch it.
+Every message is one line: what is wrong, why, and what to do next. The command line prints it and
+chooses the exit code by the class; in Python and in notebooks it is caught like any exception.
 """
 
 
 class DipError(Exception):
-    """It failed (exit code 1)."""
+    """The work failed (exit code 1)."""
 
 
 class UsageError(DipError, ValueError):
-    """It was asked for in a way that cannot be meant (exit code 2)."""
+    """Invalid arguments or settings (exit code 2)."""
 
 
 class BadImage(DipError, ValueError):
-    """A file that is absent, broken, or not an image that we read or write."""
+    """A file that is absent, broken, or not an image of a format that is read or written."""
 
 
 class BadStore(DipError, ValueError):
-    """A trajectory store that is absent, broken, hostile, or not one of ours."""
+    """A trajectory store that is absent, broken, hostile, or of another program."""
 
 
 class OutputExists(DipError, FileExistsError):
-    """An output that is there already, and that nobody said to replace."""
+    """An output that exists, and may be replaced by `force` only."""

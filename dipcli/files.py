@@ -1,4 +1,4 @@
-"""Outputs that appear whole or not at all."""
+"""Write output files so that each is complete or absent."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from dipcli.errors import DipError, OutputExists
 
 
 def put(path: Path, data: bytes, *, force: bool = False) -> bool:
-    """Write a file beside its place, then rename; False if it already held just these bytes.
+    """Write a file beside its destination, then rename it; False if it held these bytes already.
 
-    What exists is replaced only by `force`. Devices and FIFOs are written in place.
+    Only `force` replaces another file. Devices and FIFOs are written in place.
     """
     try:
         if in_place(path):
-            with path.open("wb") as file:  # a directory says so itself
+            with path.open("wb") as file:  # a directory raises its own error
                 file.write(data)
             return True
         if path.exists() and path.stat().st_size == len(data) and path.read_bytes() == data:
             return False
-        with appearing(path, force=force) as file:
+        with atomic_file(path, force=force) as file:
             file.write(data)
     except (BrokenPipeError, DipError):
         raise
@@ -37,12 +37,12 @@ def put(path: Path, data: bytes, *, force: bool = False) -> bool:
 
 
 def in_place(path: Path) -> bool:
-    """Whether this is a device or a FIFO, or /dev/stdout, which may be a file that is open."""
+    """Whether a path is a device or a FIFO, or /dev/stdout, which may be an open file."""
     return path.is_relative_to("/dev") or (path.exists() and not path.is_file())
 
 
 def check(path: Path, *, force: bool) -> None:
-    """Say before the work, not after it, that `put` will refuse."""
+    """Raise the error of `put` before the work instead of after it."""
     try:
         if not path.exists():
             path.parent.stat()
@@ -59,25 +59,27 @@ def check(path: Path, *, force: bool) -> None:
 
 
 @contextmanager
-def appearing(path: Path, *, force: bool) -> Iterator[BinaryIO]:
-    """A file to fill beside its place; it is renamed to it when all of it is there."""
+def atomic_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
+    """Yield a file beside its destination; it is renamed when its contents are complete."""
     exists = path.exists()
     if exists and not force:
         msg = f"{path} exists and holds something else; -f replaces it"
         raise OutputExists(msg)
-    path = path.resolve()  # what a link points to is replaced, not the link
+    path = path.resolve()  # the target of a link is replaced, not the link
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
-            os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode) if exists else _umasked())
+        # mkstemp makes a private file; this gives it the mode of the old file, or the usual one
+        Path(name).chmod(stat.S_IMODE(path.stat().st_mode) if exists else _new_file_mode())
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
 
 
-def _umasked() -> int:
+def _new_file_mode() -> int:
+    """The mode that `open` gives a new file; the umask can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask

@@ -1,440 +1,340 @@
-"""What there is to choose from: a name, one line about it, and where its code lives.
+"""What there is to choose from: names, and where the code of each lives.
 
-Registries are read without importing what they name; that keeps help, completion and docs
-instant. A new thing is one file and one line here.
+A name is looked up among the project's own, then among the entry points of installed packages
+(group `dipcli.losses`, for example), and then as code of the user's: `mylosses:Charbonnier` or
+`lab/mylosses.py:Charbonnier`. Nothing is imported before it is named, so help and completion stay
+instant. A new thing is one file, one line here, and one test.
 """
 
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import re
+import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from dipcli.errors import UsageError
+from dipcli.errors import DipError, UsageError
+
+CODE = r"[^:]+:[A-Za-z_]\w*"  # code of the user's: MODULE:NAME or FILE.py:NAME
+GROUPS = {"loss": "losses", "stopping rule": "rules"}  # plurals that are not regular
+OBJECT = "object:"  # before the name of an object that Python code handed over
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One line of a registry."""
+class Registry(Mapping[str, Any]):
+    """The things of one kind by name, in the order in which help lists the project's own."""
 
-    name: str
-    usage: str  # how it is written on the command line, with its defaults
-    summary: str
-    target: str  # "module:thing"
-    # of a measure, what it compares with: "target" (or what is named), "clean"; of a loss, what
-    # it cannot do without: "image", all of it, where others do with some pixels
-    needs: str = ""
-    undoes: str = ""  # of a task, the degradation that it is for
-
-    def load(self) -> Any:
-        module, _, thing = self.target.partition(":")
-        return getattr(import_module(module), thing)
-
-
-class Registry(Mapping[str, Entry]):
-    """Entries by name, in the order in which help lists them."""
-
-    def __init__(self, kind: str, *entries: Entry) -> None:
+    def __init__(self, kind: str, targets: Mapping[str, str], adapt: str = "") -> None:
+        """`targets` are "module:thing"; `adapt` names the function that makes an object of the
+        user's into a thing of this kind, for what is not one already."""
         self.kind = kind
-        self._entries = {entry.name: entry for entry in entries}
+        self._targets = dict(targets)
+        self._adapt = adapt
+        self._objects: dict[str, Any] = {}  # by "object:NAME"
 
-    def __getitem__(self, name: str) -> Entry:
-        return self._entries[name]
+    def __getitem__(self, name: str) -> Any:
+        if name in self._targets:
+            return load(self._targets[name])
+        if name in self._objects:
+            return self._objects[name]
+        if name in (points := _entry_points(self.group)):
+            return self._adapted(name, _attempt(name, points[name].load))
+        raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
+        return iter(self._targets)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._targets)
 
-    def find(self, name: str) -> Entry:
-        """The entry called `name`; a usage error that suggests the nearest one otherwise."""
-        if name in self._entries:
-            return self._entries[name]
-        near = get_close_matches(name, self._entries, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(self)}"
+    def __contains__(self, name: object) -> bool:
+        return name in self._targets or name in self._objects
+
+    @property
+    def group(self) -> str:
+        """The group of entry points in which other packages offer theirs."""
+        return f"dipcli.{GROUPS.get(self.kind, self.kind + 's')}"
+
+    def names(self) -> list[str]:
+        """The project's own and those of installed packages."""
+        return [*self._targets, *sorted(set(_entry_points(self.group)) - set(self._targets))]
+
+    def find(self, name: str) -> Any:
+        """The thing called `name`; a usage error that suggests the nearest one otherwise."""
+        try:
+            return self[name]
+        except KeyError:
+            pass
+        if re.fullmatch(CODE, name) and not name.startswith(OBJECT):
+            return self._adapted(name, load_code(name))
+        near = get_close_matches(name, self.names(), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(self.names())}"
         msg = f"no {self.kind} is called {name!r}; {hint}"
         raise UsageError(msg)
+
+    def split(self, text: str) -> tuple[str, str]:
+        """`gaussian:25,clip=0` -> the name, and the words that follow it: `:25,clip=0`."""
+        name = re.split("[:,]", text, maxsplit=1)[0]
+        if name not in self and name + ":" == text[: len(name) + 1] and name not in self.names():
+            # module:thing, and then its own words
+            match = re.match(CODE, text)
+            name = match[0] if match else name
+        return name, text[len(name) :]
+
+    def parse(self, text: str) -> Any:
+        """`gaussian:25,clip=0` -> Gaussian(sigma=25.0, clip=False), of a kind that is a Spec."""
+        name, words = self.split(text)
+        kind = self.find(name)
+        try:
+            return kind.parse(words)
+        except UsageError as error:
+            msg = f"{text!r}: {error}; usage: {kind.usage()}"
+            raise UsageError(msg) from None
+
+    def is_code(self, text: str) -> bool:
+        """Whether a word names code of the user's, as `mynets:Siren,omega=30`, without loading it.
+
+        What a store or an image names must not be loaded before the user names it too.
+        """
+        name = self.split(text)[0]
+        return name not in self.names() and re.match(CODE, text) is not None
+
+    def usage(self, name: str) -> str:
+        """How a thing is written on the command line."""
+        thing = self.find(name)
+        return str(thing.usage()) if hasattr(thing, "usage") else name
+
+    def add(self, thing: Any, name: str = "") -> str:
+        """Take an object from Python code; the name under which `find` gives it back."""
+        module, own = getattr(thing, "__module__", ""), getattr(thing, "__qualname__", "")
+        if own and module not in ("", "__main__") and "<" not in own and "." not in own:
+            return f"{module}:{own}"  # it can be imported again, also by another process
+        name = OBJECT + (name or own or type(thing).__name__)
+        self._objects[name] = self._adapted(name, thing)
+        return name
+
+    def source(self, name: str) -> dict[str, str] | None:
+        """Where code that is not the project's own comes from; None for the project's own."""
+        if name in self._targets:
+            return None
+        thing = self.find(name)
+        thing = getattr(thing, "original", thing)
+        try:
+            file = inspect.getsourcefile(thing if hasattr(thing, "__module__") else type(thing))
+            data = Path(str(file)).read_bytes()
+        except (TypeError, OSError):
+            return {"name": name, "file": "", "sha256": ""}
+        return {"name": name, "file": Path(str(file)).name, "sha256": _digest(data)}
+
+    def _adapted(self, name: str, thing: Any) -> Any:
+        return load(self._adapt)(name, thing) if self._adapt else thing
+
+
+def load_code(name: str) -> Any:
+    """`mynets:Siren` from a module on the path or in the working directory, or from a file."""
+    module, _, thing = name.partition(":")
+    found = _attempt(name, lambda: _module(module))
+    if not hasattr(found, thing):
+        msg = f"{name}: {getattr(found, '__file__', module)} has no {thing!r}"
+        raise UsageError(msg)
+    return getattr(found, thing)
+
+
+def _module(name: str) -> Any:
+    if not name.endswith(".py"):
+        if "" not in sys.path and str(Path.cwd()) not in sys.path:
+            sys.path.insert(0, str(Path.cwd()))
+        return import_module(name)
+    path = Path(name).resolve()
+    known = sys.modules.get(path.stem)
+    if known is not None and getattr(known, "__file__", None) == str(path):
+        return known
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        msg = f"there is no file {name}"
+        raise UsageError(msg)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[path.stem]
+        raise
+    return module
+
+
+def _attempt(name: str, load: Any) -> Any:
+    """Load code of the user's; whatever goes wrong in it is one line that names it."""
+    try:
+        return load()
+    except DipError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name == name.partition(":")[0]:
+            msg = f"{name}: there is no module {error.name!r} here or on the Python path"
+            raise UsageError(msg) from error
+        msg = f"cannot load {name}: {error}"
+        raise DipError(msg) from error
+    except Exception as error:  # the user's code may raise anything
+        msg = f"cannot load {name}: {type(error).__name__}: {error}"
+        raise DipError(msg) from error
+
+
+def summary(thing: Any) -> str:
+    """One line about a thing, for help: the first sentence of its docstring."""
+    doc = (getattr(thing, "__doc__", None) or "").strip()
+    return " ".join(doc.split("\n\n")[0].split()).removesuffix(".")
+
+
+@cache
+def load(target: str) -> Any:
+    """Import "module:thing"."""
+    module, _, thing = target.partition(":")
+    return getattr(import_module(module), thing)
+
+
+@cache
+def _entry_points(group: str) -> dict[str, Any]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=group)}
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _in(room: str, **things: str) -> dict[str, str]:
+    """Targets in one room; a name on the command line has hyphens where Python has none."""
+    return {name.replace("_", "-"): f"dipcli.{room}.{target}" for name, target in things.items()}
 
 
 DEGRADATIONS = Registry(
     "degradation",
-    Entry(
-        "gaussian",
-        "gaussian:SIGMA,clip=1,shared=0",
-        "add white Gaussian noise; SIGMA in 1/255",
-        "dipcli.degrade.gaussian:Gaussian",
+    _in(
+        "degrade",
+        gaussian="gaussian:Gaussian",
+        poisson="poisson:Poisson",
+        impulse="impulse:Impulse",
+        speckle="speckle:Speckle",
+        uniform="uniform:Uniform",
+        lowfreq="lowfreq:LowFrequency",
+        band="band:Band",
+        stripes="stripes:Stripes",
+        mask="mask:Mask",
+        hole="hole:Hole",
+        maskfile="maskfile:MaskFile",
+        downsample="downsample:Downsample",
+        blur="blur:Blur",
+        jpeg="jpeg:Jpeg",
+        fourier="fourier:Fourier",
+        crop="crop:Crop",
+        gray="gray:Gray",
     ),
-    Entry(
-        "poisson",
-        "poisson:PHOTONS",
-        "count photons; PHOTONS at full scale",
-        "dipcli.degrade.poisson:Poisson",
-    ),
-    Entry(
-        "impulse",
-        "impulse:FRACTION,mode=salt-pepper|uniform",
-        "turn a FRACTION of the pixels black or white, or into anything",
-        "dipcli.degrade.impulse:Impulse",
-    ),
-    Entry(
-        "speckle",
-        "speckle:SIGMA",
-        "multiply by 1 + Gaussian noise; SIGMA of that noise",
-        "dipcli.degrade.speckle:Speckle",
-    ),
-    Entry(
-        "uniform",
-        "uniform:WIDTH",
-        "add uniform noise; half its WIDTH in 1/255",
-        "dipcli.degrade.uniform:Uniform",
-    ),
-    Entry(
-        "lowfreq",
-        "lowfreq:SIGMA,cutoff=4,shared=0",
-        "add noise of up to CUTOFF cycles per image side; SIGMA in 1/255",
-        "dipcli.degrade.lowfreq:LowFrequency",
-    ),
-    Entry(
-        "band",
-        "band:SIGMA,low=0,high=1",
-        "add noise from LOW to HIGH, fractions of Nyquist; SIGMA in 1/255",
-        "dipcli.degrade.band:Band",
-    ),
-    Entry(
-        "stripes",
-        "stripes:AMPLITUDE,period=2,angle=0,extent=1",
-        "add stripes in the top left, peak to peak in 1/255; angle 0: level",
-        "dipcli.degrade.stripes:Stripes",
-    ),
-    Entry(
-        "mask",
-        "mask:FRACTION",
-        "make a FRACTION of the pixels unknown",
-        "dipcli.degrade.mask:Mask",
-    ),
-    Entry(
-        "hole",
-        "hole:SIDE,x=0.5,y=0.5",
-        "make a square unknown; SIDE and its centre in fractions of the image",
-        "dipcli.degrade.hole:Hole",
-    ),
-    Entry(
-        "maskfile",
-        "maskfile:PATH,invert=0",
-        "make unknown what is black in the image PATH",
-        "dipcli.degrade.maskfile:MaskFile",
-    ),
-    Entry(
-        "downsample",
-        "downsample:FACTOR,kernel=area|lanczos|bicubic|nearest",
-        "make the image FACTOR times smaller, sizes rounded up",
-        "dipcli.degrade.downsample:Downsample",
-    ),
-    Entry(
-        "blur",
-        "blur:SIZE,kernel=gaussian|box|motion,angle=0",
-        "blur; SIZE is sigma (gaussian) or length in pixels",
-        "dipcli.degrade.blur:Blur",
-    ),
-    Entry(
-        "jpeg",
-        "jpeg:QUALITY",
-        "compress as JPEG of that QUALITY, 1 to 100",
-        "dipcli.degrade.jpeg:Jpeg",
-    ),
-    Entry(
-        "fourier",
-        "fourier:FRACTION,mode=random|radial",
-        "keep a FRACTION of the Fourier coefficients; written as floats",
-        "dipcli.degrade.fourier:Fourier",
-    ),
-    Entry(
-        "crop",
-        "crop:WxH or crop:WxH+X+Y",
-        "cut out W x H pixels, of the centre or from X, Y on",
-        "dipcli.degrade.crop:Crop",
-    ),
-    Entry(
-        "gray", "gray", "turn to one channel (BT.601; else the mean)", "dipcli.degrade.gray:Gray"
-    ),
+    adapt="dipcli.degrade.base:adapt",
 )
 
 ARCHITECTURES = Registry(
     "architecture",
-    Entry("dip", "dip", "the skip hour-glass of the deep image prior", "dipcli.nets.dip:build"),
-    Entry(
-        "linear",
-        "linear",
-        "the hour-glass without convolutions: fully connected layers",
-        "dipcli.nets.linear:build",
+    _in(
+        "nets",
+        dip="dip:Dip",
+        linear="linear:Linear",
+        relunet="relunet:ReLUNet",
+        decoder="decoder:Decoder",
+        deep_decoder="deep_decoder:DeepDecoder",
+        conv_decoder="conv_decoder:ConvDecoder",
+        generator="generator:Generator",
     ),
-    Entry(
-        "relunet",
-        "relunet",
-        "an MLP from coordinates to colours, 10 layers of 256",
-        "dipcli.nets.relunet:build",
-    ),
-    Entry(
-        "decoder",
-        "decoder",
-        "convolutions between upsamplings, without encoder and skips",
-        "dipcli.nets.decoder:build",
-    ),
-    Entry(
-        "deep-decoder",
-        "deep-decoder",
-        "1x1 convolutions between upsamplings: few parameters",
-        "dipcli.nets.deep_decoder:build",
-    ),
-    Entry(
-        "conv-decoder",
-        "conv-decoder",
-        "the deep decoder with 3x3 convolutions",
-        "dipcli.nets.conv_decoder:build",
-    ),
-    Entry(
-        "generator",
-        "generator",
-        "a coefficient image, upsampled, rectified and summed: two layers",
-        "dipcli.nets.generator:build",
-    ),
+    adapt="dipcli.nets.foreign:adapt",
 )
 
 MEASURES = Registry(
     "measure",
-    Entry(
-        "fbc",
-        "fbc",
-        "frequency-band correspondence with the target, as published",
-        "dipcli.measure.fbc:fbc",
-        needs="target",
+    _in(
+        "measure",
+        fbc="fbc:Fbc",
+        fbc_energy="fbc:FbcEnergy",
+        power="radial:Power",
+        error="radial:Error",
+        amplitude="radial:Amplitude",
+        blur_sharp="blur:BlurSharp",
+        psnr="quality:Psnr",
+        ssim="quality:Ssim",
     ),
-    Entry(
-        "fbc-energy",
-        "fbc-energy",
-        "the same, weighted by energy, in bands that are round in frequency",
-        "dipcli.measure.fbc:fbc_energy",
-        needs="target",
-    ),
-    Entry("power", "power", "mean of |F|^2 per radius", "dipcli.measure.spectrum:power"),
-    Entry(
-        "error",
-        "error",
-        "mean of |F|^2 of the difference per radius, and relative to the target's",
-        "dipcli.measure.spectrum:error",
-        needs="target",
-    ),
-    Entry("amplitude", "amplitude", "sum of |F| per radius", "dipcli.measure.spectrum:amplitude"),
-    Entry(
-        "blur-sharp",
-        "blur-sharp",
-        "blur, sharpness and their ratio",
-        "dipcli.measure.blur:blur_sharp",
-    ),
-    Entry(
-        "psnr",
-        "psnr",
-        "signal to noise against the clean image",
-        "dipcli.measure.quality:of_psnr",
-        needs="clean",
-    ),
-    Entry(
-        "ssim",
-        "ssim",
-        "structural similarity to the clean image",
-        "dipcli.measure.quality:of_ssim",
-        needs="clean",
-    ),
+    adapt="dipcli.measure.base:adapt",
 )
 
 TASKS = Registry(
     "task",
-    Entry(
-        "denoise",
-        "denoise",
-        "fit the image as it is, and end before its noise is fitted",
-        "dipcli.fitting.tasks.denoise:Denoise",
-    ),
-    Entry(
-        "inpaint",
-        "inpaint",
-        "fill in unknown pixels, and leave the others as they are",
-        "dipcli.fitting.tasks.inpaint:Inpaint",
-    ),
-    Entry(
-        "sr",
-        "sr:FACTOR,kernel=area|lanczos|bicubic|nearest",
-        "make the image FACTOR times larger",
-        "dipcli.fitting.tasks.sr:SuperResolve",
-        undoes="downsample",
-    ),
-    Entry(
-        "dejpeg",
-        "dejpeg",
-        "take the artefacts of JPEG away",
-        "dipcli.fitting.tasks.dejpeg:Dejpeg",
-        undoes="jpeg",
-    ),
-    Entry(
-        "deblur",
-        "deblur:SIGMA,kernel=gaussian|box|motion,angle=0",
-        "undo a known blur; SIGMA is a length in pixels for box and motion",
-        "dipcli.fitting.tasks.deblur:Deblur",
-        undoes="blur",
-    ),
-    Entry(
-        "sense",
-        "sense[:FRACTION,mode=random|radial,seed=0,page=1,place=0]",
-        "restore what `corrupt fourier` left; the image says how it was made",
-        "dipcli.fitting.tasks.sense:Sense",
-        undoes="fourier",
-    ),
-    Entry(
-        "enhance",
-        "enhance",
-        "add the detail that a short fit has not learned once more",
-        "dipcli.fitting.tasks.enhance:Enhance",
-    ),
-    Entry(
-        "flash",
-        "flash:IMAGE",
-        "fit the image from IMAGE, which shows the same with flash",
-        "dipcli.fitting.tasks.flash:Flash",
+    _in(
+        "fitting.tasks",
+        denoise="denoise:Denoise",
+        inpaint="inpaint:Inpaint",
+        sr="sr:SuperResolve",
+        dejpeg="dejpeg:Dejpeg",
+        deblur="deblur:Deblur",
+        sense="sense:Sense",
+        enhance="enhance:Enhance",
+        flash="flash:Flash",
     ),
 )
 
 PRESETS = Registry(
     "preset",
-    Entry(
-        "fast",
-        "fast",
-        "a narrow hour-glass, with a sixteenth of the work of a step of ulyanov",
-        "dipcli.fitting.presets:fast",
-    ),
-    Entry(
-        "ulyanov",
-        "ulyanov",
-        "deep image prior, denoising: width 128, input noise, a running mean",
-        "dipcli.fitting.presets:ulyanov",
-    ),
-    Entry(
-        "chakrabarty",
-        "chakrabarty",
-        "spectral bias: width 256, zero padding, no input noise, no mean",
-        "dipcli.fitting.presets:chakrabarty",
-    ),
-    Entry(
-        "shi",
-        "shi",
-        "decoder with bounded convolutions and means subtracted, no input noise",
-        "dipcli.fitting.presets:shi",
-    ),
-    Entry(
-        "heckel",
-        "heckel",
-        "deep decoder: width 128, ReLU, 1900 iterations; also its kin",
-        "dipcli.fitting.presets:heckel",
+    _in(
+        "fitting",
+        fast="presets:fast",
+        ulyanov="presets:ulyanov",
+        chakrabarty="presets:chakrabarty",
+        shi="presets:shi",
+        heckel="presets:heckel",
     ),
 )
 
 RULES = Registry(
     "stopping rule",
-    Entry(
-        "whiteness",
-        "whiteness",
-        "what is left of the image is white: neighbours are no longer alike",
-        "dipcli.fitting.stopping.whiteness:Whiteness",
+    _in(
+        "fitting.stopping",
+        whiteness="whiteness:Whiteness",
+        es_wmv="es_wmv:WindowedVariance",
+        es_emv="es_emv:ExponentialVariance",
+        blur_sharp="blur_sharp:BlurSharp",
+        discrepancy="discrepancy:Discrepancy",
+        self_validation="self_validation:SelfValidation",
     ),
-    Entry(
-        "es-wmv",
-        "es-wmv",
-        "the least variance of the outputs over 100 iterations",
-        "dipcli.fitting.stopping.es_wmv:WindowedVariance",
-    ),
-    Entry(
-        "es-emv",
-        "es-emv",
-        "the least variance of the outputs about their running mean",
-        "dipcli.fitting.stopping.es_emv:ExponentialVariance",
-    ),
-    Entry(
-        "blur-sharp",
-        "blur-sharp",
-        "the ratio of blur and sharpness no longer changes",
-        "dipcli.fitting.stopping.blur_sharp:BlurSharp",
-    ),
-    Entry(
-        "discrepancy",
-        "discrepancy:SIGMA",
-        "the error is that of noise of SIGMA in 1/255, which is else estimated",
-        "dipcli.fitting.stopping.discrepancy:Discrepancy",
-    ),
-    Entry(
-        "self-validation",
-        "self-validation",
-        "the least error at one pixel in fifty that the fit does not see",
-        "dipcli.fitting.stopping.self_validation:SelfValidation",
-    ),
+    adapt="dipcli.fitting.stopping.base:adapt",
 )
 
 LOSSES = Registry(
     "loss",
-    Entry("mse", "mse", "squares: white Gaussian noise", "dipcli.fitting.losses.mse:Mse"),
-    Entry("l1", "l1", "absolute values: outliers, impulses", "dipcli.fitting.losses.l1:L1"),
-    Entry(
-        "huber",
-        "huber",
-        "squares of differences below 0.05, absolute values beyond",
-        "dipcli.fitting.losses.huber:Huber",
+    _in(
+        "fitting.losses",
+        mse="mse:Mse",
+        l1="l1:L1",
+        huber="huber:Huber",
+        poisson="poisson:Poisson",
+        tv="tv:Tv",
+        spectral="spectral:Spectral",
+        dc="dc:Dc",
+        sure="sure:Sure",
     ),
-    Entry(
-        "poisson",
-        "poisson",
-        "the likelihood of photon counts",
-        "dipcli.fitting.losses.poisson:Poisson",
-    ),
-    Entry(
-        "tv",
-        "tv:W",
-        "mse and W times the total variation of the network's image",
-        "dipcli.fitting.losses.tv:Tv",
-        needs="image",
-    ),
-    Entry(
-        "spectral",
-        "spectral:KIND",
-        "of Fourier coefficients: plain, l1, amplitude, amplitude-phase, radial[:POWER]",
-        "dipcli.fitting.losses.spectral:Spectral",
-        needs="image",
-    ),
-    Entry(
-        "dc",
-        "dc:SIGMA",
-        "as likely a noise of SIGMA in 1/255 as any, but not less",
-        "dipcli.fitting.losses.dc:Dc",
-        needs="image",
-    ),
-    Entry(
-        "sure",
-        "sure:SIGMA",
-        "an estimate of the error to the clean image; SIGMA of the noise in 1/255",
-        "dipcli.fitting.losses.sure:Sure",
-        needs="image",
-    ),
+    adapt="dipcli.fitting.losses.base:adapt",
 )
 
-OPTIMISERS = Registry(
+OPTIMIZERS = Registry(
     "optimizer",
-    Entry("adam", "adam", "Adam", "dipcli.fitting.optimisers.adam:Adam"),
-    Entry("sgd", "sgd", "plain gradient descent", "dipcli.fitting.optimisers.sgd:Sgd"),
-    Entry(
-        "lbfgs", "lbfgs", "100 steps of Adam, then L-BFGS", "dipcli.fitting.optimisers.lbfgs:Lbfgs"
-    ),
-    Entry(
-        "sgld",
-        "sgld",
-        "Adam and noise on the weights: the estimate is a mean of samples",
-        "dipcli.fitting.optimisers.sgld:Sgld",
+    _in(
+        "fitting.optimizers",
+        adam="adam:Adam",
+        sgd="sgd:Sgd",
+        lbfgs="lbfgs:Lbfgs",
+        sgld="sgld:Sgld",
     ),
 )

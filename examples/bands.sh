@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Frequency bands against iterations while an image is denoised: the low ones first, and the PSNR
-# falls once the high ones are fitted. Shi and others 2022, the figure of FBC.
+# Frequency bands against iterations while an image is denoised: the network learns the low bands first,
+# and the PSNR falls once it fits the high ones. Shi and others 2022, the figure of FBC.
 #   examples/bands.sh [IMAGE]
 . "$(dirname "$0")/sizes.sh"
 image=$(image "${1:-}" builtin:astronaut)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Many images, some at a time, with the report of a run that failed beside the others: xargs does it.
-# Called again, it goes on where it stopped.
+# Restore many images, several at a time, with xargs. A failed run is in the table beside the others.
+# Called again, the script resumes where it stopped.
 #   examples/batch.sh [IMAGE...]
 . "$(dirname "$0")/sizes.sh"
 images=()
@@ -14,5 +14,5 @@ for image in "${images[@]}"; do
 done
 printf '%s\0' ./*.png |
   xargs -0 -n 1 -P "$(pick 2 2 "$(nproc)")" dip fit -q --threads 1 --iterations "$(pick 20 2000 2000)" \
-    -o '{stem}.zarr' --image '{stem}-restored.png' || echo "some failed; the table says which" >&2
+    -o '{stem}.zarr' --image '{stem}-restored.png' || echo "some fits failed; see the column status of the table" >&2
 dip report ./*.zarr --columns store,status,iterations,rule,chosen,seconds,error

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Bounded convolutions, and Gaussian upsampling, hold back the high frequencies: with the right bound
-# nothing is lost after the peak. Shi and others 2022, the figures of Lipschitz and Gaussian control.
+# Bounded convolutions and Gaussian upsampling limit the high frequencies: with the right bound the PSNR
+# does not fall after its peak. Shi and others 2022, the figures of Lipschitz and Gaussian control.
 #   examples/control.sh [IMAGE]
 . "$(dirname "$0")/sizes.sh"
 image=$(image "${1:-}" builtin:astronaut)

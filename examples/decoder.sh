@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The deep decoder has too few parameters to fit noise, if their number suits the noise; the
-# hour-glass has many and must be stopped. Heckel and Hand 2019; the noise is the same in all channels.
+# The deep decoder has too few parameters to fit noise, if its width suits the noise level. The hourglass
+# has many parameters, so its fit must be stopped. Heckel and Hand 2019; all channels have the same noise.
 #   examples/decoder.sh [IMAGE]
 . "$(dirname "$0")/sizes.sh"
 image=$(image "${1:-}" builtin:astronaut)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The main job on a built-in image, end to end through pipes. `make demo` runs this.
+# Restore and inspect a built-in image. `make demo` runs this.
 set -euo pipefail
 mkdir -p demo
 cd demo
-rm -rf traj.zarr  # the demonstration's own
+rm -rf traj.zarr  # of an earlier demo
 
 say() { printf '\n$ %s\n' "$*"; eval "$*"; }
 
@@ -16,7 +16,8 @@ say "dip spectrum traj.zarr --plot bands.png -f --format none"
 say "dip spectrum traj.zarr --measure onset --threshold 0.7"
 say "dip trajdist traj.zarr --at 0,60,200,400"
 say "dip report traj.zarr -f -o report.html"
-say "dip corrupt noisy.png mask:0.5 | dip fit --iterations 300 --image - | dip corrupt - -f -o filled.png"
+say "dip corrupt clean.png mask:0.5 --seed 1 -f -o holes.png"
+say "dip fit holes.png --iterations 300 -f --image filled.png"
 
-printf '\nMade in demo/, to be looked at: a trajectory (traj.zarr) and\n'
+printf '\nThese files are in demo/, besides the trajectory traj.zarr:\n'
 ls -- *.png *.html

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The denoising table: dip, its linear twins and the coordinate network on a folder of images, and
-# how far each cell is from the poster. Chakrabarty and Maji 2019, tables 1 and 2.
-#   examples/denoising.sh [DIR]    the nine images of Set9 in DIR are known by their file names
-#   FACTOR=4                       the poster's: cells are compared at that factor alone
+# The denoising table: dip, its linear counterparts and the coordinate network on a folder of images, with
+# the difference of each cell from the poster. Chakrabarty and Maji 2019, tables 1 and 2.
+#   examples/denoising.sh [DIR]    file names identify the nine images of Set9 in DIR
+#   FACTOR=4                       the poster's factor; only at this factor cells are compared
 . "$(dirname "$0")/sizes.sh"
 poster=$(realpath "$(dirname "$0")/poster.tsv")
 factor=${FACTOR:-$(pick 32 8 4)}
@@ -25,13 +25,13 @@ for image in "${images[@]}"; do
   dip corrupt "$name-clean.png" gaussian:25 -o "$name-noisy.png"
   fit "$name" dip --width "$(pick 16 256 256)" --iterations "$(pick 20 400 1000)"
   fit "$name" linear-128 --arch linear --width 128 --iterations "$(pick 20 400 1000)"
-  # at the rate of the others, 0.001, so wide a network ends in a sigmoid of 0 and 1 that learns no more
+  # at the rate of the other networks, 0.001, the sigmoid of this wide network saturates at 0 and 1
   fit "$name" linear-2048 --arch linear --width "$(pick 256 2048 2048)" --lr 1e-4 --iterations "$(pick 20 100 1000)"
   fit "$name" relunet --arch relunet --iterations "$(pick 20 6000 30000)" --save-every "$(pick 10 100 100)"
 done > stores.txt
 
 echo
-# best: the saved frame nearest to the clean image, as on the poster
+# best_psnr: the PSNR of the best saved frame, as on the poster
 dip report --columns store,best_psnr,best_iteration,seconds --format tsv --no-header < stores.txt |
   awk -F '\t' -v factor="$factor" '
     BEGIN { print "image\tnetwork\tpublished\there\tdifference\titeration\tseconds" }

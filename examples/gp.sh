@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The Gaussian process that a network is before it is fitted: kernels by formula and by sampling,
-# draws, and inpainting with it. Cheng, Gadelha, Maji and Sheldon 2019.
+# The Gaussian process of an untrained network: kernels from formulas and from samples, draws, and
+# inpainting. Cheng, Gadelha, Maji and Sheldon 2019.
 #   examples/gp.sh [IMAGE]
 . "$(dirname "$0")/sizes.sh"
 image=$(image "${1:-}" builtin:camera)
@@ -17,6 +17,6 @@ dip corrupt clean.png mask:0.5 -f -o holes.png
 for kernel in analytic rbf; do
   dip gpkernel --posterior holes.png --kernel "$kernel" -f -o "$kernel.png" --std "$kernel-std.png"
 done
-# beside a network that is fitted to the known pixels
+# for comparison: a network fitted to the known pixels
 dip fit holes.png --iterations "$(pick 20 2000 2000)" -f --image network.png
 dip trajdist analytic.png rbf.png network.png --against clean.png

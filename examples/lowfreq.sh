@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Noise of low frequency is learned before the texture, so that stopping early cannot remove it.
+# The network learns low-frequency noise before the texture, so early stopping cannot remove this noise.
 # Chakrabarty and Maji 2019, the figure of Barbara.
 #   examples/lowfreq.sh [IMAGE]
 . "$(dirname "$0")/sizes.sh"
@@ -13,9 +13,9 @@ dip fit noisy.png --clean clean.png --preset chakrabarty --width "$(pick 8 128 2
 dip fit noisy.png --clean clean.png --preset chakrabarty --arch relunet \
   --iterations "$(pick 20 5000 50000)" --save-at "$(pick 0,20 0,1000,5000 0,10000,50000)" -o relunet.zarr
 
-# the noise lies in the lowest band, the texture above: which is learned first?
+# the noise is in the lowest band, the texture in the bands above: which does the network learn first?
 dip trajdist dip.zarr relunet.zarr --against target --bands 8
-# how near each comes to the clean image, and how near the noisy image is
+# distance of each network's image, and of the noisy image, to the clean image
 dip trajdist dip.zarr relunet.zarr --against clean
 dip trajdist noisy.png --against clean.png --no-header
 for at in $(pick 20 '20 100 500' '20 100 500'); do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Langevin dynamics samples a posterior and does not overfit; gradient descent needs a stop.
+# Langevin dynamics samples a posterior and does not overfit; gradient descent needs a stopping rule.
 # Cheng, Gadelha, Maji and Sheldon 2019, figure 4 and table 1.
 #   examples/sgld.sh [IMAGE]
 . "$(dirname "$0")/sizes.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Where each rule stops, without seeing the clean image, and what that costs: psnr is that of the
+# Where each rule stops without the clean image, and how much PSNR that costs: psnr is that of the
 # estimate, best_psnr that of the best frame. Shi and others 2022; Wang and others 2023.
 #   examples/stopping.sh [IMAGE]
 . "$(dirname "$0")/sizes.sh"

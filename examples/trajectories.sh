@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Two trajectories converge, part and meet again; the peak between grows with the patterned square.
+# Two trajectories converge, part and meet again; the peak in between grows with the patterned square.
 # Chakrabarty and Maji 2019, figure 1.
 . "$(dirname "$0")/sizes.sh"
 enter trajectories

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the factor and the kind of upsampling do to the order in which frequencies are learned.
+# How the factor and the kind of upsampling affect the order in which frequencies are learned.
 # Chakrabarty and Maji 2019, strides 4 and 32, nearest and bilinear; Liu and others 2023, low-pass.
 #   examples/upsampling.sh [IMAGE]
 . "$(dirname "$0")/sizes.sh"
@@ -19,6 +19,6 @@ for kind in $(pick nearest 'nearest bilinear gaussian lpf:5' 'nearest bilinear g
   stores+=("${kind/:/-}.zarr")
 done
 
-# the error in each band: it falls in the low ones first, and how much later in the high ones?
+# the error in each band: it falls in the low bands first; how much later does it fall in the high ones?
 dip trajdist "${stores[@]}" --against target --bands 5 --at "$(pick 0,20 20,100,300 20,100,300,1000)"
 dip spectrum "${stores[@]}" --measure error --plot errors.png -f --format none

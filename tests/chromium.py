@@ -1,4 +1,4 @@
-"""A headless Chromium, told what to do through a pipe, as its DevTools protocol has it."""
+"""A headless Chromium, controlled through a pipe by the DevTools protocol."""
 
 import base64
 import itertools
@@ -22,21 +22,21 @@ FLAGS = (
 )
 
 
-def found():
-    """The program, or None; DIP_CHROMIUM names one that lies elsewhere."""
+def executable():
+    """The path of the browser, or None; DIP_CHROMIUM names one that is not on PATH."""
     return os.environ.get("DIP_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 class Chromium:
-    """One browser with one tab; what its console says is kept in `said`, what it asks for too."""
+    """One browser with one tab; it collects the messages of its console, and requested URLs."""
 
-    def __init__(self, program):
+    def __init__(self, path):
         self.home = tempfile.TemporaryDirectory(prefix="dip-chromium-")
         home = f"--user-data-dir={self.home.name}"
         read, self._out = os.pipe()
         self._in, write = os.pipe()
         self._process = subprocess.Popen(
-            ["bash", "-c", f'exec "$0" "$@" 3<&{read} 4>&{write}', program, *FLAGS, home],
+            ["bash", "-c", f'exec "$0" "$@" 3<&{read} 4>&{write}', path, *FLAGS, home],
             pass_fds=(read, write),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -46,7 +46,7 @@ class Chromium:
         self._numbers = itertools.count(1)
         self._rest = b""
         self._session = {}
-        self.said, self.asked = [], []
+        self.messages, self.requests = [], []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = {"sessionId": attached["sessionId"]}
@@ -54,12 +54,12 @@ class Chromium:
             self.call(f"{domain}.enable")
 
     def call(self, method, **params):
-        """Ask for something, and wait for the answer."""
+        """Call a method of the protocol, and wait for its result."""
         number = next(self._numbers)
         message = {"id": number, "method": method, "params": params, **self._session}
         os.write(self._out, json.dumps(message).encode() + b"\0")
         while (answer := self._next()).get("id") != number:
-            self._hear(answer)
+            self._record(answer)
         assert "error" not in answer, answer
         return answer["result"]
 
@@ -68,7 +68,7 @@ class Chromium:
         self.until("document.readyState === 'complete'")
 
     def run(self, code):
-        """The value of a piece of JavaScript."""
+        """Run JavaScript and return its value."""
         done = self.call("Runtime.evaluate", expression=code, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in done, done
         return done["result"].get("value")
@@ -85,7 +85,7 @@ class Chromium:
             self.call("Input.dispatchKeyEvent", type=kind, key=name, windowsVirtualKeyCode=code)
 
     def drag(self, selector, start, end):
-        """With a finger, from one place to another; fractions of the width of what is touched."""
+        """Drag with a finger; start and end are fractions of the width of the element."""
         self.run(f"document.querySelector({selector!r}).scrollIntoView({{block: 'center'}})")
         box = self.run(
             f"(r => [r.x, r.y, r.width, r.height])"
@@ -121,21 +121,21 @@ class Chromium:
     def _next(self):
         while b"\0" not in self._rest:
             data = os.read(self._in, 1 << 20)
-            assert data, "Chromium has ended"
+            assert data, "Chromium ended"
             self._rest += data
         message, _, self._rest = self._rest.partition(b"\0")
         return json.loads(message)
 
-    def _hear(self, event):
+    def _record(self, event):
         method, params = event.get("method"), event.get("params", {})
         if method == "Runtime.consoleAPICalled":
-            self.said.append(str(params["args"]))
+            self.messages.append(str(params["args"]))
         elif method == "Runtime.exceptionThrown":
-            self.said.append(str(params["exceptionDetails"]))
+            self.messages.append(str(params["exceptionDetails"]))
         elif method == "Log.entryAdded":
-            self.said.append(params["entry"]["text"])
+            self.messages.append(params["entry"]["text"])
         elif method == "Network.requestWillBeSent":
-            self.asked.append(params["request"]["url"])
+            self.requests.append(params["request"]["url"])
 
     def close(self):
         self._process.kill()

@@ -1,11 +1,11 @@
-"""Images to degrade, and a short way to do it."""
+"""Images to degrade, and short calls that degrade them."""
 
 import numpy as np
 
-from dipcli.degrade import corrupt, parse
+from dipcli.degrade import corrupt
 from dipcli.images import Image
 
-# one of each, at a level at which it does something
+# one of each degradation, at a level that changes the image
 EACH = {
     "gaussian": "gaussian:25",
     "poisson": "poisson:30",
@@ -33,15 +33,15 @@ def flat(level, channels=1, height=64, width=64, **changes):
 
 
 def varied(channels=1, height=7, width=13, **changes):
-    """An image of any values, all of them known."""
+    """An image of random values, without unknown pixels."""
     pixels = np.random.default_rng(channels).random((channels, height, width), dtype=np.float32)
     return Image(pixels, **changes)
 
 
 def degrade(image, *specs, seed=0):
-    return corrupt(image, map(parse, specs), seed)
+    return corrupt(image, *specs, seed=seed)
 
 
 def added(image, spec, seed=0):
-    """What a noise added, in float64."""
+    """The noise that a degradation added, in float64."""
     return degrade(image, spec, seed=seed).pixels.astype(np.float64) - image.pixels

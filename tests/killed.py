@@ -1,23 +1,27 @@
-"""Run one fit in processes that are killed at random moments, twenty times, and then let it end.
+"""Run one fit in processes that are killed at random file operations, then let it finish.
 
-What is slow to import is imported once, before the forks; nothing is computed in this process.
+Slow imports happen once, before the forks; nothing is computed in this process.
 """
 
 import os
 import random
 import signal
 import sys
-import time
+from pathlib import Path
 
 import dipcli.fitting.loop
 from dipcli.cli import main
+from tests.stores import kill_at_operation
 
 KILLS = 20
+MAX_OPERATIONS = 300  # of about 4,600 in the whole fit
 
 
-def start(words: list[str]) -> int:
+def start(words: list[str], operations: int | None = None) -> int:
     child = os.fork()
     if child == 0:
+        if operations is not None:
+            kill_at_operation(operations, Path(words[-1]).parent)
         sys.argv = ["dip", *words]
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
@@ -32,17 +36,13 @@ def start(words: list[str]) -> int:
 def run(store: str, options: list[str]) -> int:
     assert dipcli.fitting.loop
     words = ["fit", "builtin:triangle:0.5:32", *options, "-q", "-o", store]
-    draw, kills = random.Random(1), 0
+    rng, kills = random.Random(1), 0
     while kills < KILLS:
-        child = start(words)
-        time.sleep(draw.uniform(0.02, 0.7))
-        os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        if os.WIFSIGNALED(status):
-            kills += 1
-        else:  # it was done before: from the start again, to be killed some more
-            assert os.WEXITSTATUS(status) == 0
+        _, status = os.waitpid(start(words, rng.randrange(1, MAX_OPERATIONS)), 0)
+        if not os.WIFSIGNALED(status):  # the fit has finished before all kills
             break
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        kills += 1
     _, status = os.waitpid(start(words), 0)
     assert os.WEXITSTATUS(status) == 0
     return kills

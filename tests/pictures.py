@@ -1,4 +1,4 @@
-"""Small files of every format, made by programs that are not ours."""
+"""Small files of every format, made by other programs."""
 
 from io import BytesIO
 
@@ -20,7 +20,7 @@ def colour(dtype="uint8", samples=3, height=9, width=13):
 
 
 def opencv(array, extension=".png", *flags):
-    """Encoded by OpenCV, which wants BGR."""
+    """Encode with OpenCV, whose channels are BGR."""
     if array.ndim == 3:
         array = array[..., [2, 1, 0, *range(3, array.shape[2])]]
     return cv2.imencode(extension, array, list(flags))[1].tobytes()

@@ -1,4 +1,4 @@
-"""The hour-glass as the published codes build it, with the weights of one of ours."""
+"""The hourglass as the published codes build it, with the weights of ours."""
 
 from collections.abc import Iterator
 
@@ -6,19 +6,19 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import plain
-from dipcli.nets.architecture import Architecture
+from dipcli.nets.architecture import NetworkSettings
 
 
-def as_plain(net: nn.Module, arch: Architecture, channels: int) -> nn.Sequential:
+def as_plain(net: nn.Module, network: NetworkSettings, channels: int) -> nn.Sequential:
     """The same function, of torch's own layers and in their layout."""
     names = ("width", "skip", "kernel", "stride", "upsample")
     other = plain.skip(
-        arch.entering(channels),
+        network.entering(channels),
         channels,
-        *(arch.levels(name) for name in names),
-        pad=arch.pad,
-        norm=arch.norm,
-        activation=arch.activation,
+        *(network.levels(name) for name in names),
+        pad=network.pad,
+        norm=network.norm,
+        activation=network.activation,
     )
     with torch.no_grad():
         for theirs, ours in zip(other.parameters(), in_plain_order(net), strict=True):
@@ -27,20 +27,20 @@ def as_plain(net: nn.Module, arch: Architecture, channels: int) -> nn.Sequential
 
 
 def in_plain_order(net: nn.Module) -> Iterator[list[Tensor]]:
-    """Our parameters in the order of the plain ones; those that are one there, together."""
+    """Our parameters in the order of the plain ones; parts of one plain parameter in one list."""
     yield from _level(net.body)
     yield from _conv(net.last)
 
 
 def joined(parts: list[Tensor]) -> Tensor:
-    """As the plain network has it: along the channels that come in, (o, i, y, x)."""
+    """The parts as one plain parameter, joined along the input channels: (o, i, y, x)."""
     if parts[0].dim() == 1:
         return torch.cat(parts)
     return torch.cat(parts, 3).permute(0, 3, 1, 2)
 
 
 def scramble(net: nn.Module) -> None:
-    """Away from scales of 1 and shifts of 0, which hide mistakes."""
+    """Move scales away from 1 and shifts away from 0, which would hide mistakes."""
     draw = torch.Generator().manual_seed(7)
     with torch.no_grad():
         for p in net.parameters():
@@ -60,7 +60,7 @@ def _level(level: nn.Module) -> Iterator[list[Tensor]]:
     if norms:
         yield [norm.weight for norm in norms]
         yield [norm.bias for norm in norms]
-    yield from _stage(up.stage, [] if up.of_skip is None else [up.of_skip])
+    yield from _stage(up.stage, [] if up.skip_weight is None else [up.skip_weight])
     yield from _stage(level.mix)
 
 

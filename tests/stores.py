@@ -1,6 +1,7 @@
-"""Stores to test with, and processes that write them: `python -m tests.stores nursery|live`."""
+"""Stores for tests, and processes that write them: `python -m tests.stores nursery|live`."""
 
 import os
+import signal
 import sys
 from contextlib import contextmanager
 from io import BytesIO
@@ -13,6 +14,7 @@ from dipcli.store import Store, pack
 
 ROOT = Path(__file__).parents[1]
 SMALL = (1, 8, 8)
+OPERATIONS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir"}  # audit events
 
 
 def picture(channels=1, height=8, width=8, **changes):
@@ -21,14 +23,14 @@ def picture(channels=1, height=8, width=8, **changes):
 
 
 def frame_at(iteration, size=SMALL):
-    """The frame of an iteration, exact in float16: whoever reads one knows what it must be."""
+    """The frame of an iteration, exact in float16, so that readers can check it."""
     numbers = (iteration * 31 + np.arange(np.prod(size)) * 7) % 2048
     return (numbers / 2048).astype(np.float32).reshape(size)
 
 
 @contextmanager
 def being_written(path, image=None, *, saves=3, size=SMALL, save_dtype="float16", **options):
-    """A new store, and the run that is written in it."""
+    """A new store, and the writer of its run."""
     image = image or picture(*size)
     steps = saves if isinstance(saves, int) else max(saves) + 1
     with (
@@ -56,7 +58,7 @@ def fitted(path, saved=(0, 10, 20), runs=1, size=(3, 16, 12), **options):
 
 
 def zipped(path):
-    """The bytes of a store as they go through a pipe."""
+    """A store as the bytes of a zip."""
     stream = BytesIO()
     pack(path, stream)
     return stream.getvalue()
@@ -66,8 +68,8 @@ def append(run, iteration, size=SMALL, **scalars):
     run.append(iteration, frame_at(iteration, size), loss=iteration / 4, **scalars)
 
 
-def is_right(run):
-    """How many frames are marked, every one of them right bit for bit, and the loss beside it."""
+def count_checked_frames(run):
+    """Check all saved frames and losses of a run; return how many there are."""
     frames = dict(run.frames())
     saved = list(frames)
     assert run.iterations.tolist()[: len(saved)] == saved
@@ -78,25 +80,39 @@ def is_right(run):
     return len(saved)
 
 
-def seen_by_xarray(path, group="run-0"):
-    """The documented way in."""
+def open_in_xarray(path, group="run-0"):
+    """Open a run as the documentation shows."""
     import xarray
 
     with xarray.open_zarr(path, group=group, consolidated=False) as data:
         return data.isel(iteration=data.iteration >= 0).load()
 
 
-def seen_by_zarr(path, group="run-0"):
+def open_in_zarr(path, group="run-0"):
     import zarr
 
     return zarr.open_group(path, mode="r", path=group, use_consolidated=False)
 
 
-def write_for_ever(path):
-    """A run that goes on and on: frames, checkpoints, and now and then an end and a new start."""
+def kill_at_operation(number, folder):
+    """SIGKILL this process right before its file operation of this number below a folder."""
+    left = number
+
+    def count(event, args):
+        nonlocal left
+        if event in OPERATIONS and str(args[0]).startswith(f"{folder}/"):
+            left -= 1
+            if left <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)  # for as long as the process lives
+
+
+def write_until_killed(path, operations):
+    """Write frames and checkpoints, and finish and resume the run, until SIGKILL."""
     with Store.create(path, picture(), name="picture.png") as store:
         run = store.create_run(0, 0, {}, saves=8, steps=8, size=SMALL)
-        print("ready", flush=True)
+        kill_at_operation(operations, path)
         iteration = 0
         while True:
             for _ in range(4):
@@ -107,7 +123,7 @@ def write_for_ever(path):
             run.write_image("estimate", frame_at(iteration))
             if iteration % 8 == 0:
                 run.finish("interrupted")
-                # the last two are taken back and written again
+                # the last two frames are removed and written again
                 iteration -= 2
                 run = store.resume_run(
                     0, saves=iteration + 8, steps=iteration + 8, keep_until=iteration - 1
@@ -115,20 +131,20 @@ def write_for_ever(path):
 
 
 def nursery():
-    """Fork a writer for each path that comes on stdin: its start costs nothing."""
-    import zarr  # noqa: F401 - imported before the forks, used after them
+    """Fork a writer for each line `OPERATIONS PATH` on stdin, which saves the imports."""
+    import zarr  # noqa: F401 - imported once, before the forks
 
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            write_for_ever(line.strip())
-        print("child", child, flush=True)
-        os.waitpid(child, 0)
-        print("gone", flush=True)
+            operations, path = line.strip().split(maxsplit=1)
+            write_until_killed(path, int(operations))
+        _, status = os.waitpid(child, 0)
+        print(os.WTERMSIG(status), flush=True)
 
 
 def live(path):
-    """Ten frames, one for each line that comes on stdin; then the end."""
+    """Write a frame for each of ten lines on stdin, then finish."""
     with being_written(path, saves=10) as (_, run):
         print("ready", flush=True)
         for iteration in range(10):

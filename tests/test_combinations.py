@@ -1,4 +1,4 @@
-"""Whatever can be combined is, in pairs: each pair of choices is in some fit of a tiny image."""
+"""Each pair of choices that is not refused is in some fit of a tiny image."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dipcli.degrade import corrupt, parse, provenance
+from dipcli.degrade import corrupt
 from dipcli.errors import UsageError
 from dipcli.fitting import tasks
 from dipcli.fitting.loop import Fit
-from dipcli.fitting.plan import settle
-from dipcli.fitting.settings import Asked, Settings
+from dipcli.fitting.settings import Settings
 from dipcli.fitting.stopping.watch import Watch
 from dipcli.images import Image, read
-from dipcli.registry import ARCHITECTURES, LOSSES, OPTIMISERS, RULES, TASKS
+from dipcli.registry import ARCHITECTURES, LOSSES, OPTIMIZERS, RULES, TASKS
 
-WORDS = {  # of those that are nothing without a value
+WORDS = {  # for those that need a value
     "sr": "sr:2",
     "deblur": "deblur:1",
     "sense": "sense:0.5,seed=0,page=1,place=0",
@@ -31,7 +30,7 @@ CHOICES = {
     "arch": list(ARCHITECTURES),
     "task": [WORDS.get(name, name) for name in TASKS],
     "loss": [WORDS.get(name, name) for name in LOSSES],
-    "optimizer": list(OPTIMISERS),
+    "optimizer": list(OPTIMIZERS),
     "stop": ["none", *RULES],
     "upsample": ["nearest", "bilinear", "deconv", "gaussian", "lpf:3", "kaiser:3,0.1"],
     "norm": ["batch", "mean-only", "none"],
@@ -43,7 +42,7 @@ Pair = tuple[tuple[str, str], tuple[str, str]]
 
 
 def refusal(row: Row) -> str:
-    """Why these choices do not go together; "" if they do."""
+    """Why these choices are refused together; "" if they are not."""
     try:
         resolved(row)
     except UsageError as error:
@@ -52,15 +51,17 @@ def refusal(row: Row) -> str:
 
 
 def resolved(row: Row) -> Settings:
-    given: dict[str, Any] = {"width": (4,), "depth": 2, "iterations": 4, "batch": 16, **row}
-    given["upsample"] = (row.get("upsample", "bilinear"),)
-    given["dropout"] = (float(row.get("dropout", "0")),)
-    if row.get("loss", "").startswith("sure"):  # it denoises what goes in
-        given["input"] = "image"
-    if given.get("arch") == "generator":
-        given["depth"] = 1
+    options: dict[str, Any] = {"width": (4,), "depth": 2, "iterations": 4, "batch": 16, **row}
+    options["upsample"] = (row.get("upsample", "bilinear"),)
+    options["dropout"] = (float(row.get("dropout", "0")),)
+    if row.get("loss", "").startswith("sure"):  # it denoises its input
+        options["input"] = "image"
+    if options.get("arch") == "generator":
+        options["depth"] = 1
     task = tasks.parse(row.get("task", "denoise"))
-    return settle(Asked(given, "ulyanov"), task, (SIDE, SIDE), np.zeros((3, SIDE, SIDE), "f4"))
+    target = np.zeros((3, SIDE, SIDE), "f4")
+    settings = Settings("ulyanov", **options)
+    return settings.settle(task, (SIDE, SIDE), target, fixed_depth=False)
 
 
 def pairs_of(row: Row) -> set[Pair]:
@@ -77,7 +78,7 @@ REFUSED = {pair: why for pair in sorted(ALL) if (why := refusal(dict(pair)))}
 
 
 def plan() -> Iterator[Row]:
-    """Rows that have every pair which is not refused; each is filled with what is new most."""
+    """Rows with every pair that is not refused; each is filled with the most new pairs."""
     left = ALL - set(REFUSED)
     while left:
         row = dict(min(left))
@@ -96,8 +97,8 @@ ROWS = list(plan())
 
 
 def image_for(task: tasks.Task) -> Image:
-    """A tiny image with the damage that the task is for."""
-    whole = corrupt(read("builtin:astronaut"), [parse("downsample:16"), parse("crop:16x16")])
+    """A tiny image with the damage that the task repairs."""
+    whole = corrupt(read("builtin:astronaut"), "downsample:16", "crop:16x16")
     damage = {
         "inpaint": "mask:0.3",
         "sr": "downsample:2",
@@ -105,37 +106,34 @@ def image_for(task: tasks.Task) -> Image:
         "sense": "fourier:0.5",
         "dejpeg": "jpeg:20",
     }
-    chain = [parse(damage.get(task.name, "gaussian:25"))]
-    return corrupt(whole, chain).with_pixels(
-        corrupt(whole, chain).pixels, history=provenance(chain, 0)
-    )
+    return corrupt(whole, damage.get(task.name, "gaussian:25"))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row.values()))
-def test_it_fits(row: Row) -> None:
+def test_every_allowed_pair_fits(row: Row) -> None:
     settings, task = resolved(row), tasks.parse(row["task"])
     target = image_for(task).pixels.astype(np.float32)
     size = task.size((target.shape[1], target.shape[2]))
     flash = np.full_like(target, 0.5) if task.name == "flash" else None
-    watch = Watch(settings.stop, target, size=size, model=task.model, noise=task.noise)
+    watch = Watch(settings.stop, target, size=size, model=task.forward_model, noise=task.noise)
     fit = Fit(watch.visible, settings, 0, size=size, flash=flash)
     for frame in fit.frames():
         watch.see(frame)
-        assert np.isfinite(float(frame.loss))
+        assert np.isfinite(frame.loss)
     assert fit.iteration == settings.iterations
-    restored = task.estimate(frame.output(), target)
+    restored = task.estimate(frame.image, target)
     assert restored.shape == (3, *size)
     assert np.isfinite(restored).all()
 
 
-def test_there_are_about_a_hundred_fits() -> None:
+def test_about_a_hundred_fits_cover_all_allowed_pairs() -> None:
     assert 60 <= len(ROWS) <= 140
     covered = set().union(*map(pairs_of, ROWS))
-    assert covered >= ALL - set(REFUSED)  # a third choice may allow what is refused alone
+    assert covered >= ALL - set(REFUSED)  # a third choice may allow a pair that is refused alone
 
 
 @pytest.mark.parametrize("pair", sorted(REFUSED), ids=lambda pair: f"{pair[0][1]}-{pair[1][1]}")
-def test_what_cannot_be_combined_says_why(pair: Pair) -> None:
+def test_refusals_name_both_choices(pair: Pair) -> None:
     why = REFUSED[pair]
     for option, value in pair:
         assert f"--{option}" in why or value in why

@@ -7,10 +7,9 @@ import pytest
 import typer
 from shells import FILES, Shell
 
-from dipcli.cli import options
-from dipcli.cli.app import COMMANDS, command
+from dipcli.cli.app import COMMANDS, Entry, command
 from dipcli.images.builtin import PHOTOGRAPHS
-from dipcli.registry import DEGRADATIONS, Entry, Registry
+from dipcli.registry import DEGRADATIONS, summary
 from tools.completions.__main__ import main, render
 from tools.completions.known import collect
 
@@ -19,14 +18,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarn
 MADE = Path(__file__).parent.parent / "completions"
 HERE = {"a.png", "my file.png", "sub dir"}
 IMAGES = HERE | {"builtin:triangle", *(f"builtin:{name}" for name in PHOTOGRAPHS)}
-CHAIN = {e.name + ":" * (":" in e.usage) for e in DEGRADATIONS.values()}
+CHAIN = {name + ":" * (":" in DEGRADATIONS.usage(name)) for name in DEGRADATIONS}
 OPTIONS = {"-h", "--help"}.union(*(p.opts for p in command(COMMANDS["corrupt"]).params[2:]))
 LONG = {name for name in OPTIONS if name.startswith("--")}
 CORRUPT = {
     # commands, and the options of dip itself
     "dip ": set(COMMANDS),
     "dip corr": {"corrupt"},
-    "dip -": {"--version", "-h", "--help"},
+    "dip -": {"--version", "-v", "--verbose", "-h", "--help"},
     "dip nonsense ": set(),
     # options, none of them twice
     "dip corrupt -": OPTIONS,
@@ -87,7 +86,9 @@ EXAMPLES = ()
 
 def attempt(
     images: Annotated[list[str] | None, typer.Argument(metavar="IMAGE")] = None,
-    output: options.Force = False,
+    output: Annotated[
+        bool, typer.Option("-f", "--force", help="Overwrite an output that exists.")
+    ] = False,
     arch: Annotated[
         Literal["dip", "linear"], typer.Option("--arch", help="Net: it's [[x]].")
     ] = "dip",
@@ -171,7 +172,7 @@ def unknown(thing: Annotated[str, typer.Argument()]) -> None:
 
 
 def test_an_argument_that_nothing_is_known_of_is_refused():
-    commands = Registry("command", Entry("try", "dip try THING", "Try.", f"{__name__}:unknown"))
+    commands = {"try": Entry("try", "dip try THING", "Try.", f"{__name__}:unknown")}
     with pytest.raises(SystemExit, match="dip try: nothing says how thing is completed"):
         collect(commands)
 
@@ -184,17 +185,14 @@ def test_a_shell_offers_what_fits(shell):
     if asked.name != "bash":  # which has no place for help
         assert answers["dip "]["corrupt"] == COMMANDS["corrupt"].summary
         assert answers["dip corrupt --n"]["--no-header"] == "Print rows without a header."
-        assert answers["dip corrupt a.png -ox.png gr"]["gray"] == DEGRADATIONS["gray"].summary
+        assert answers["dip corrupt a.png -ox.png gr"]["gray"] == summary(DEGRADATIONS["gray"])
         key = answers["dip corrupt a.png impulse:0.1,m"]
         assert key == {"impulse:0.1,mode=": "default salt-pepper"}
 
 
 def test_a_shell_offers_what_fits_to_other_commands(shell, tmp_path):
-    commands = Registry(
-        "command",
-        *COMMANDS.values(),
-        Entry("try", "dip try", "It's a [try]: `x`", f"{__name__}:attempt"),
-    )
+    entry = Entry("try", "dip try", "It's a [try]: `x`", f"{__name__}:attempt")
+    commands = COMMANDS | {"try": entry}
     for name, text in render(collect(commands)).items():
         (tmp_path / name).write_text(text)
     assert _words(shell(tmp_path).ask(list(OTHER))) == OTHER

@@ -1,4 +1,4 @@
-"""Where two trajectories meet, part and meet again: curves whose points are known."""
+"""Where trajectories converge, part and converge again: curves with known points."""
 
 import numpy as np
 import pytest
@@ -14,77 +14,77 @@ def hump(first=200, peak=450, height=20.0):
     return np.exp(np.interp(AT, corners, np.log([100, 1, height, 0.01])))
 
 
-def near(found, *points):
+def near(result, *points):
     """A running median may move a sharp tip by one point."""
-    return np.abs(np.subtract(points, (found.first, found.peak, found.second))).max() <= 10
+    return np.abs(np.subtract(points, (result.first, result.peak, result.second))).max() <= 10
 
 
-def test_the_three_points():
-    found = convergence(AT, hump())
-    assert near(found, 200, 450, 990)
+def test_points_of_a_smooth_curve():
+    result = convergence(AT, hump())
+    assert near(result, 200, 450, 990)
     # a running median cuts the very tips off
-    assert found.first_sse == pytest.approx(1, rel=0.3)
-    assert found.peak_sse == pytest.approx(20, rel=0.3)
-    assert found.peak_ratio == found.peak_sse / found.first_sse
+    assert result.first_sse == pytest.approx(1, rel=0.3)
+    assert result.peak_sse == pytest.approx(20, rel=0.3)
+    assert result.peak_ratio == result.peak_sse / result.first_sse
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_noise_moves_them_little(seed):
+def test_noise_moves_the_points_little(seed):
     noise = np.exp(np.random.default_rng(seed).normal(0, 0.1, len(AT)))
-    found = convergence(AT, hump() * noise)
-    assert abs(found.first - 200) <= 30
-    assert abs(found.peak - 450) <= 30
-    assert found.peak_ratio == pytest.approx(15, rel=0.4)
+    result = convergence(AT, hump() * noise)
+    assert abs(result.first - 200) <= 30
+    assert abs(result.peak - 450) <= 30
+    assert result.peak_ratio == pytest.approx(15, rel=0.4)
 
 
-def test_a_spike_is_no_peak():
+def test_spike_is_not_a_peak():
     curve = hump()
     curve[5] = 1e6
     curve[30] = 1e6
-    found = convergence(AT, curve)
-    assert abs(found.peak - 450) <= 10
+    result = convergence(AT, curve)
+    assert abs(result.peak - 450) <= 10
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_what_only_falls_has_none(seed):
+def test_falling_curve_has_no_convergence(seed):
     falling = np.exp(np.linspace(5, -5, len(AT)))
     assert convergence(AT, falling) is None
     noise = np.exp(np.random.default_rng(seed).normal(0, 0.1, len(AT)))
     assert convergence(AT, falling * noise) is None
 
 
-def test_other_curves_without_a_second_convergence():
+def test_curves_without_a_second_convergence_have_none():
     rising = np.linspace(1, 2, 50)
     assert convergence(AT[:50], rising) is None
     assert convergence(AT[:50], np.full(50, 3.0)) is None
-    valley = np.abs(np.linspace(-1, 1, 50)) + 0.1  # they part for good
+    valley = np.abs(np.linspace(-1, 1, 50)) + 0.1  # the runs part for good
     assert convergence(AT[:50], valley) is None
-    flat = np.append(valley, np.full(20, valley[-1]))  # they part, and stay apart
+    flat = np.append(valley, np.full(20, valley[-1]))  # the runs part and stay apart
     assert convergence(np.arange(70), flat) is None
     for few in range(4):
         assert convergence(AT[:few], np.array([3.0, 1.0, 2.0])[:few]) is None
 
 
-def test_networks_that_begin_near_each_other_have_not_converged():
+def test_similar_untrained_networks_are_not_a_convergence():
     curve = np.exp(np.interp(AT, [0, 100, 300, 600, 1000], np.log([0.1, 50, 1, 30, 0.2])))
-    found = convergence(AT, curve)
-    assert near(found, 300, 600, 990)
+    result = convergence(AT, curve)
+    assert near(result, 300, 600, 990)
 
 
-def test_two_runs_that_become_equal():
+def test_equal_frames_have_distance_0():
     curve = hump()
     curve[80:] = 0
     assert convergence(AT, curve).second_sse == 0
     assert convergence(AT, np.zeros(len(AT))) is None
 
 
-def test_missing_points_are_left_out():
+def test_missing_points_are_ignored():
     curve = hump()
     curve[::7] = np.nan
     assert abs(convergence(AT, curve).peak - 450) <= 20
 
 
-def test_the_median_of_a_line_is_the_line():
+def test_median_of_a_line_is_the_line():
     line = np.linspace(3, 1, 11)
     np.testing.assert_array_equal(running_median(line), line)
     line[5] = 99

@@ -1,4 +1,4 @@
-"""The other face of the linear degradations: the same map on tensors."""
+"""The linear degradations as maps of tensors and of arrays."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ LINEAR = [
 
 
 def both(spec, image):
-    """The two faces, from the same random numbers."""
+    """The result of `apply`, and the map of tensors, from the same random numbers."""
     degradation = parse(spec)
     applied = degradation.apply(image, np.random.default_rng(3)).pixels
     return applied, degradation.forward(image.size, np.random.default_rng(3))
@@ -39,37 +39,37 @@ def both(spec, image):
     ("channels", "size"), [(1, (1, 1)), (3, (16, 16)), (5, (7, 13)), (2, (8, 9))]
 )
 @pytest.mark.parametrize("spec", LINEAR)
-def test_forward_is_apply(spec, channels, size):
+def test_forward_equals_apply(spec, channels, size):
     image = varied(channels, *size)
     applied, forward = both(spec, image)
-    given = torch.from_numpy(image.pixels)
-    out = forward(given)
+    tensor = torch.from_numpy(image.pixels)
+    out = forward(tensor)
     assert out.dtype == torch.float32
     assert out.shape == applied.shape
     assert out.numpy() == pytest.approx(applied, abs=1e-5)
-    batch = forward(torch.stack([given, 2 * given])[None])
+    batch = forward(torch.stack([tensor, 2 * tensor])[None])
     assert batch.shape == (1, 2, *applied.shape)
     assert batch[0, 1].numpy() == pytest.approx(2 * applied, abs=2e-5)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 13), (16, 16)])
 @pytest.mark.parametrize("spec", LINEAR)
-def test_without_torch_it_is_the_same_map(spec, size):
+def test_linear_equals_forward(spec, size):
     x = np.random.default_rng(1).random((3, *size))
     forward, linear = (
-        face(size, np.random.default_rng(3)) for face in (parse(spec).forward, parse(spec).linear)
+        make(size, np.random.default_rng(3)) for make in (parse(spec).forward, parse(spec).linear)
     )
     np.testing.assert_allclose(linear(x), forward(torch.from_numpy(x)).numpy(), atol=1e-12)
 
 
-def test_what_is_not_linear_has_neither_face():
-    for face in (parse("jpeg:10").forward, parse("jpeg:10").linear):
-        with pytest.raises(DipError, match="nothing can be fitted through jpeg"):
-            face((8, 8), np.random.default_rng())
+def test_jpeg_has_no_linear_map():
+    for make in (parse("jpeg:10").forward, parse("jpeg:10").linear):
+        with pytest.raises(DipError, match="jpeg is not linear, so no image can be fitted"):
+            make((8, 8), np.random.default_rng())
 
 
 @pytest.mark.parametrize("spec", LINEAR)
-def test_gradients_flow(spec):
+def test_gradient_is_the_adjoint_map(spec):
     """<A x, y> = <x, A' y>, the right side by automatic differentiation."""
     image = varied(3, 7, 13)
     _, forward = both(spec, image)
@@ -83,7 +83,7 @@ def test_gradients_flow(spec):
 
 
 @pytest.mark.parametrize("spec", ["downsample:2", "blur:1", "fourier:0.4"])
-def test_a_look_without_gradients_does_not_spoil_the_next_step(spec):
+def test_first_call_without_gradients_does_not_break_later_gradients(spec):
     forward = parse(spec).forward((6, 6), np.random.default_rng())
     with torch.inference_mode():
         forward(torch.ones(1, 6, 6))
@@ -92,6 +92,6 @@ def test_a_look_without_gradients_does_not_spoil_the_next_step(spec):
     assert x.grad is not None
 
 
-def test_crop_outside():
+def test_crop_outside_of_the_image_is_refused():
     with pytest.raises(DipError, match="8x8"):
         parse("crop:9x9").forward((8, 8), np.random.default_rng())

@@ -1,4 +1,4 @@
-"""What moves pixels or mixes channels: crop, downsample, gray."""
+"""Degradations that move pixels or mix channels: crop, downsample, gray."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from dipcli.errors import DipError
 from dipcli.images import Meta
 
 
-def test_crop_is_exact():
+def test_crop_keeps_the_numbers_of_the_file():
     raw = np.arange(3 * 8 * 10, dtype=np.uint16).reshape(3, 8, 10)
     alpha = np.random.default_rng(0).random((8, 10), dtype=np.float32)
     image = varied(3, 8, 10, raw=raw, alpha=alpha, dtype=raw.dtype)
@@ -22,7 +22,7 @@ def test_crop_is_exact():
     assert (after.dtype, after.scale, after.spacing) == (image.dtype, image.scale, 1)
 
 
-def test_crop_from_the_centre():
+def test_crop_without_a_corner_is_centred():
     image = varied(1, 9, 12)
     assert np.array_equal(degrade(image, "crop:4x3").pixels, image.pixels[:, 3:6, 4:8])
     assert np.array_equal(degrade(image, "crop:12x9").pixels, image.pixels)
@@ -30,12 +30,12 @@ def test_crop_from_the_centre():
 
 
 @pytest.mark.parametrize("spec", ["crop:13x9", "crop:12x10", "crop:4x4+9+0", "crop:1x1+0+9"])
-def test_crop_outside(spec):
+def test_crop_outside_of_the_image_is_refused(spec):
     with pytest.raises(DipError, match=f"{spec.replace('+', '[+]')} does not fit .* 12x9 pixels"):
         degrade(varied(1, 9, 12), spec)
 
 
-def test_gray():
+def test_gray_is_the_luma_and_drops_the_colour_profile():
     image = varied(3, meta=Meta(icc=b"a colour profile"))
     after = degrade(image, "gray")
     red, green, blue = image.pixels
@@ -45,7 +45,7 @@ def test_gray():
 
 
 @pytest.mark.parametrize("channels", [2, 4, 5])
-def test_gray_of_other_numbers_of_channels(channels):
+def test_gray_averages_other_numbers_of_channels(channels):
     image = varied(channels)
     after = degrade(image, "gray")
     assert after.pixels[0] == pytest.approx(image.pixels.mean(axis=0), abs=1e-6)
@@ -57,7 +57,7 @@ def test_gray_keeps_grays_exactly():
     assert np.array_equal(degrade(image, "gray").pixels, levels)
 
 
-def test_gray_of_a_pixel_unknown_in_one_channel():
+def test_gray_is_unknown_where_one_channel_is():
     image = varied(3)
     image.pixels[1, 2, 2] = np.nan
     unknown = degrade(image, "gray").unknown
@@ -74,7 +74,7 @@ def test_area_is_the_mean_of_the_blocks():
     assert degrade(after, "downsample:2").spacing == 8
 
 
-def test_the_last_block_averages_what_is_there():
+def test_last_block_averages_the_pixels_that_it_has():
     image = varied(1, 7, 13)
     after = degrade(image, "downsample:4").pixels[0]
     assert after.shape == (2, 4)
@@ -92,16 +92,16 @@ def test_nearest_is_the_centre_pixel(factor):
 
 
 @pytest.mark.parametrize("factor", [2, 3, 4])
-def test_bicubic_is_that_of_pillow(factor):
+def test_bicubic_equals_pillow(factor):
     image = varied(1, 20 * factor, 24 * factor)
     after = degrade(image, f"downsample:{factor},kernel=bicubic").pixels[0]
     pillow = PIL.Image.fromarray(image.pixels[0]).resize((24, 20), PIL.Image.Resampling.BICUBIC)
-    inner = np.s_[2:-2, 2:-2]  # Pillow leaves the taps beyond the border out
+    inner = np.s_[2:-2, 2:-2]  # Pillow drops the taps beyond the border
     assert after[inner] == pytest.approx(np.asarray(pillow)[inner], abs=1e-5)
 
 
 @pytest.mark.parametrize("factor", [2, 4, 8])
-def test_lanczos_is_that_of_the_deep_image_prior(factor):
+def test_lanczos_equals_the_deep_image_prior(factor):
     """Ulyanov et al.: 4 x factor taps at half-integer places, replication padding, stride."""
     place = (np.arange(4 * factor) - 2 * factor + 0.5) / factor
     line = np.sinc(place) * np.sinc(place / 2)
@@ -124,13 +124,13 @@ def test_downsampling_keeps_a_flat_image_flat(kernel, factor):
 
 @pytest.mark.parametrize("kernel", ["area", "lanczos", "bicubic", "nearest"])
 def test_downsampling_is_centred(kernel):
-    """A ramp stays a ramp: the value is that of the centre of each block."""
+    """A ramp stays a ramp: each value is that at the centre of its block."""
     ramp = np.tile(np.arange(60, dtype=np.float32), (1, 60, 1))
     after = degrade(replace(flat(0.0), pixels=ramp), f"downsample:3,kernel={kernel}").pixels[0]
     assert after[10, 3:-3] == pytest.approx(3 * np.arange(20)[3:-3] + 1, abs=1e-4)
 
 
-def test_unknown_pixels_have_no_part_in_a_mean():
+def test_area_leaves_unknown_pixels_out():
     image = varied(2, 8, 8)
     image.pixels[:, :4, :4] = np.nan
     image.pixels[:, 1, 2] = (0.25, 0.75)
@@ -143,7 +143,7 @@ def test_unknown_pixels_have_no_part_in_a_mean():
 
 
 @pytest.mark.parametrize("kernel", ["lanczos", "bicubic"])
-def test_unknown_pixels_of_kernels_that_overshoot(kernel):
+def test_kernels_that_overshoot_leave_unknown_pixels_out(kernel):
     image = flat(0.4, 1, 32, 32)
     image.pixels[:, 8:24, 8:24] = np.nan
     after = degrade(image, f"downsample:4,kernel={kernel}")
@@ -152,7 +152,7 @@ def test_unknown_pixels_of_kernels_that_overshoot(kernel):
     assert after.pixels[~after.unknown] == pytest.approx(0.4, abs=1e-6)
 
 
-def test_alpha_is_a_channel_like_the_others():
+def test_alpha_is_downsampled_like_a_channel():
     alpha = np.random.default_rng(0).uniform(0.2, 1, (8, 8)).astype(np.float32)
     image = varied(3, 8, 8, alpha=alpha)
     image.pixels[:, :3, :4] = np.nan
@@ -161,7 +161,7 @@ def test_alpha_is_a_channel_like_the_others():
     assert after.shape == (2, 2)
     assert after[0, 0] == pytest.approx(alpha[3, :4].mean())
     assert after[0, 1] == pytest.approx(alpha[:4, 4:].mean())
-    assert after[1, 0] == 0  # nothing is known there
+    assert after[1, 0] == 0  # all pixels there are unknown
     lanczos = degrade(image, "downsample:4,kernel=lanczos").alpha
     assert (lanczos >= 0).all()
     assert (lanczos <= 1).all()
@@ -170,4 +170,4 @@ def test_alpha_is_a_channel_like_the_others():
 
 def test_factor_1_changes_nothing():
     image = varied(3)
-    assert degrade(image, "downsample:1,kernel=lanczos") is image
+    assert degrade(image, "downsample:1,kernel=lanczos").pixels is image.pixels

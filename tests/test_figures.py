@@ -1,4 +1,4 @@
-"""What all figures have in common: files, text, panels."""
+"""Figures in general: their files, text and panels."""
 
 import json
 import os
@@ -10,31 +10,29 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-from figured import (
+from matplotlib.cbook import is_math_text
+from matplotlib.transforms import Bbox
+from PIL import Image
+from sample_figures import (
     ITERATION,
     NAN,
     curves_of,
     digests,
-    drawn,
     legend_of,
     pair,
     panels_of,
     ramp,
     run,
     sample,
+    svg_of,
 )
-from matplotlib.cbook import is_math_text
-from matplotlib.transforms import Bbox
-from PIL import Image
 
 from dipcli.figures import canvas
-from dipcli.figures.bands import bands
+from dipcli.figures.bands import bands, onsets
 from dipcli.figures.curves import thin
 from dipcli.figures.distances import band_distances, distances
-from dipcli.figures.heatmap import heatmap
+from dipcli.figures.heatmap import heatmap, power2d
 from dipcli.figures.lettering import shortened, width, wrapped
-from dipcli.figures.onsets import onsets
-from dipcli.figures.power2d import power2d
 from dipcli.figures.series import Series, series
 from dipcli.figures.spectra import spectra
 
@@ -45,10 +43,10 @@ NASTY = ["a$b$c", "$x^2$", r"\$a\$", "<b>&amp;--</b>", "new\nline", "\x1b[31m", 
 # --- files
 
 
-def test_same_bytes_in_another_process_and_no_pyplot():
+def test_another_process_makes_the_same_bytes_without_pyplot():
     program = """if True:
         import json, sys
-        from tests.figured import digests
+        from tests.sample_figures import digests
         print(json.dumps([digests(), "matplotlib.pyplot" in sys.modules]))
     """
     env = {**os.environ, "PYTHONHASHSEED": "7"}
@@ -58,14 +56,13 @@ def test_same_bytes_in_another_process_and_no_pyplot():
     assert json.loads(other.stdout) == [digests(), False]
 
 
-def test_same_bytes_in_any_order_and_whatever_the_user_has_configured(tmp_path):
+def test_bytes_depend_neither_on_the_order_of_formats_nor_on_matplotlibrc(tmp_path):
     first = canvas.encode(sample(series), "svg")
     with mpl.rc_context({"lines.linewidth": 9, "font.size": 20, "axes.facecolor": "red"}):
         figure = sample(series)
         files = {form: canvas.encode(figure, form) for form in reversed(canvas.FORMATS)}
         assert mpl.rcParams["lines.linewidth"] == 9
     assert files["svg"] == first
-    # and they are what they say, and hold no date
     assert files["pdf"].startswith(b"%PDF")
     assert b"CreationDate" not in files["pdf"]
     assert b"dc:date" not in files["svg"]
@@ -74,17 +71,17 @@ def test_same_bytes_in_any_order_and_whatever_the_user_has_configured(tmp_path):
         assert image.width == round(canvas.PANEL[0] * 300)
 
 
-def test_a_hundred_thousand_points_stay_small_and_keep_their_extremes():
+def test_a_curve_of_100_000_points_is_a_small_file_with_all_extremes():
     rng = np.random.default_rng(1)
     x, y = np.arange(100_000), rng.random(100_000) + 1
     y[34_567], y[71_234] = 9, 0.1
     figure = series({"a": [Series(n, x, y) for n in "pq"]}, "loss", log=True)
     shown = curves_of(figure.axes[0])[0].get_xydata()
     assert {(34_567, 9), (71_234, 0.1), (0, y[0]), (99_999, y[-1])} <= set(map(tuple, shown))
-    assert len(drawn(figure)) < 500_000
+    assert len(svg_of(figure)) < 500_000
 
 
-def test_thin_keeps_what_can_be_seen():
+def test_thin_keeps_the_extremes_and_gaps_of_each_stretch():
     rng = np.random.default_rng(2)
     x, y = np.arange(10_000.0), rng.normal(size=10_000)
     y[4000:4003] = NAN
@@ -101,7 +98,7 @@ def test_thin_keeps_what_can_be_seen():
 # --- text
 
 
-def test_text_of_users_is_literal():
+def test_text_of_users_is_never_read_as_a_formula():
     figures = [
         bands({text: [run(name=text)] for text in NASTY}, NASTY[0]),
         series({"a": [Series(text, ITERATION, ITERATION) for text in NASTY]}, NASTY[1]),
@@ -114,10 +111,10 @@ def test_text_of_users_is_literal():
             assert text.replace("\n", "").isprintable()
     titles = [ax.get_title().replace(r"\$", "$") for ax in panels_of(figures[0])]
     assert titles == [*NASTY[:4], r"new\nline", r"\x1b[31m", r"\udcff", r"\u6f22\u5b57"]
-    drawn(figures[1])
+    svg_of(figures[1])
 
 
-def test_long_names_are_broken_and_shortened_to_fit():
+def test_long_names_are_wrapped_and_shortened_to_fit():
     name = "/very/long/path" * 40
     assert width(shortened(name, 200), 8) <= 200
     assert shortened(name, 200).startswith("/very")
@@ -133,7 +130,7 @@ def test_long_names_are_broken_and_shortened_to_fit():
         assert box.x1 <= page.x1
 
 
-def test_width_is_that_of_the_font():
+def test_width_of_text_equals_that_of_the_font():
     figure = canvas.Figure()
     text = figure.text(0, 0, "results/traj-1.zarr", fontsize=30)
     assert width("results/traj-1.zarr", 30) == pytest.approx(
@@ -148,7 +145,7 @@ def test_width_is_that_of_the_font():
     ("count", "down", "across"),
     [(1, 1, 1), (2, 1, 2), (3, 1, 3), (4, 2, 2), (5, 2, 3), (40, 14, 3)],
 )
-def test_a_panel_per_store_in_order_on_common_axes(count, down, across):
+def test_stores_have_a_panel_each_in_order_on_common_axes(count, down, across):
     labels = [f"store {i}" for i in range(count)]
     figure = bands({label: [run()] for label in labels})
     axes = panels_of(figure)
@@ -163,10 +160,9 @@ def test_a_panel_per_store_in_order_on_common_axes(count, down, across):
 
 
 @pytest.mark.parametrize("kind", [bands, heatmap, power2d, spectra, series, onsets, distances])
-def test_every_figure_can_be_drawn(kind):
+def test_no_part_of_a_figure_overlaps_another_or_leaves_the_page(kind):
     figure = sample(kind)
-    assert len(drawn(figure)) < 300_000
-    # nothing lies on anything else, or beyond the page
+    assert len(svg_of(figure)) < 300_000
     boxes = [part.get_tightbbox() for part in (*figure.axes, *figure.legends)]
     page = figure.bbox.padded(1)
     for box, other in combinations(boxes, 2):
@@ -175,7 +171,7 @@ def test_every_figure_can_be_drawn(kind):
         assert page.y0 <= box.y0 < box.y1 <= page.y1
 
 
-def test_nothing_to_draw():
+def test_figures_without_data_say_no_values():
     for figure in (
         bands({}),
         heatmap({}, "error"),
@@ -188,4 +184,4 @@ def test_nothing_to_draw():
     ):
         (ax,) = figure.axes
         assert ax.texts[0].get_text().startswith("no values")
-    drawn(figure)
+    svg_of(figure)

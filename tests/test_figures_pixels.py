@@ -1,24 +1,23 @@
-"""Figures that hold pixels: heat maps, power spectra, thumbnails; read back from their artists."""
+"""Figures of pixels (heat maps, 2-d spectra, thumbnails), read back from their artists."""
 
 import numpy as np
 import pytest
-from figured import (
+from matplotlib.colors import LogNorm, to_rgba
+from sample_figures import (
     ITERATION,
     NAN,
     POINTS,
     curves_of,
-    drawn,
     legend_of,
     pair,
     panels_of,
     ramp,
     run,
+    svg_of,
 )
-from matplotlib.colors import LogNorm, to_rgba
 
 from dipcli.figures.distances import band_distances, distances
-from dipcli.figures.heatmap import Spectrum, heatmap
-from dipcli.figures.power2d import power2d
+from dipcli.figures.heatmap import Spectrum, heatmap, power2d
 
 # --- heat maps
 
@@ -27,7 +26,7 @@ def meshes(figure):
     return [ax.collections[0] for ax in panels_of(figure)]
 
 
-def test_heatmap_has_one_logarithmic_scale_and_one_bar():
+def test_panels_of_a_heat_map_share_a_logarithmic_scale_and_one_bar():
     rng = np.random.default_rng(3)
     frequency = np.arange(20) / 32
     stores = {
@@ -52,11 +51,11 @@ def test_heatmap_has_one_logarithmic_scale_and_one_bar():
     assert sum(low[:3]) < sum(high[:3])  # dark is small
 
 
-def test_heatmap_of_zeros_and_unknown_values():
+def test_a_heat_map_shows_zeros_as_lowest_and_missing_values_gray():
     values = np.array([[1, 0.1, 0], [0.5, NAN, np.inf], [0.2, 0.3, -1]])
     figure = heatmap({"a": Spectrum(np.arange(3), np.arange(3) / 4, values)}, "error")
     (mesh,) = meshes(figure)
-    drawn(figure)
+    svg_of(figure)
     colors = mesh.to_rgba(mesh.get_array())
     assert np.array_equal(colors[2, 0], mesh.cmap(0.0))  # values.T: 0 is below all
     assert np.array_equal(colors[2, 2], mesh.cmap(0.0))
@@ -64,19 +63,23 @@ def test_heatmap_of_zeros_and_unknown_values():
     assert np.array_equal(colors[2, 1], to_rgba("0.85"))
 
 
-def test_heatmap_about_a_centre():
-    values = np.geomspace(0.5, 1000, 12).reshape(3, 4)
-    (mesh,) = meshes(
-        heatmap({"a": Spectrum(np.arange(3), np.arange(4) / 8, values)}, "x", centre=1)
-    )
-    assert (mesh.norm.vmin, mesh.norm.vmax) == pytest.approx((1e-3, 1e3))
-    middle = mesh.to_rgba(1.0)
-    assert middle[:3] == pytest.approx([1, 1, 1], abs=0.05)
+def test_a_signed_heat_map_is_white_at_0_and_linear():
+    values = np.linspace(-2, 1, 12).reshape(3, 4)
+    store = Spectrum(np.arange(3), np.arange(4) / 8, values)
+    figure = heatmap({"a": store}, "x", signed=True)
+    (mesh,) = meshes(figure)
+    assert (mesh.norm.vmin, mesh.norm.vmax) == (-2, 2)
+    assert mesh.norm(0.5) == pytest.approx(0.625)
+    assert mesh.to_rgba(0.0)[:3] == pytest.approx([1, 1, 1], abs=0.05)
+    (red, _, blue, _), (other_red, _, other_blue, _) = mesh.to_rgba(-2.0), mesh.to_rgba(2.0)
+    assert blue > red
+    assert other_red > other_blue
+    svg_of(figure)
 
 
 def test_contours_lie_where_the_value_is():
     iteration, frequency = np.arange(0, 100, 5), np.arange(40) / 80
-    plane = 0.01 + frequency[None] + 0.002 * iteration[:, None]  # interpolates exactly
+    plane = 0.01 + frequency[None] + 0.002 * iteration[:, None]  # linear: interpolated exactly
     figure = heatmap({"a": Spectrum(iteration, frequency, plane)}, "error", levels=(0.5, 0.1, 99))
     lines = figure.axes[0].collections[1:]
     assert len(lines) == 2
@@ -87,11 +90,11 @@ def test_contours_lie_where_the_value_is():
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (1, 4), (4, 1), (3000, 4)])
-def test_heatmap_of_any_size(shape):
+def test_heat_maps_of_any_size_are_small_files(shape):
     values = np.ones(shape)
     store = Spectrum(np.arange(shape[0]), np.arange(shape[1]) / 8, values)
     figure = heatmap({"a": store, "b": store}, "error", levels=(0.5,))
-    assert len(drawn(figure)) < 200_000
+    assert len(svg_of(figure)) < 200_000
 
 
 # --- power spectra
@@ -107,11 +110,11 @@ def test_power2d_shows_a_wave_at_its_frequency():
     assert len({id(image.norm) for image in images}) == 1
     left, right, bottom, top = images[0].get_extent()
     row, column = np.argwhere(images[0].get_array() > 0.9 * power.max()).T
-    found = np.c_[
+    waves = np.c_[
         left + (column + 0.5) * (right - left) / 31, top + (row + 0.5) * (bottom - top) / 20
     ]
-    assert found == pytest.approx(np.array([[3 / 31, -4 / 20], [-3 / 31, 4 / 20]]))
-    assert images[0].origin == "upper"  # as the image itself is shown
+    assert waves == pytest.approx(np.array([[3 / 31, -4 / 20], [-3 / 31, 4 / 20]]))
+    assert images[0].origin == "upper"  # row 0 on top, as in images
     first = figure.axes[0]
     assert (first.get_xlim(), first.get_ylim()) == ((-0.5, 0.5), (0.5, -0.5))
     assert first.get_title() == "iteration 0"
@@ -119,7 +122,7 @@ def test_power2d_shows_a_wave_at_its_frequency():
     assert [ax.get_ylabel() for ax in figure.axes[:4]] == ["a", "", "b", ""]
 
 
-def test_power2d_with_other_iterations_says_which():
+def test_power2d_titles_every_panel_where_iterations_differ():
     one = np.ones((4, 4))
     figure = power2d({"a": {0: one, 7: one}, "b": {5: one * 0}, "c": {}}, "power")
     titles = [ax.get_title() for ax in figure.axes if ax.images]
@@ -130,7 +133,7 @@ def test_power2d_with_other_iterations_says_which():
 # --- distances
 
 
-def test_distances_mark_their_points():
+def test_distances_mark_convergences_and_peak():
     points = (
         ("first convergence", 130, 2.0),
         ("peak", 250, 31.0),
@@ -154,7 +157,7 @@ def test_thumbnails_are_below_their_panel():
     panels = figure.axes[:2]
     cells = figure.axes[2:]
     assert len(cells) == 6
-    drawn(figure)
+    svg_of(figure)
     for cell in cells:
         assert cell.get_position().y1 < panels[0].get_position().y0
         assert cell.get_position().x1 <= panels[0].get_position().x1 + 0.01
@@ -177,25 +180,24 @@ def test_thumbnails_of_any_number_of_channels(channels):
     shown = np.asarray(first.get_array())
     expected = np.moveaxis(image, 0, -1) if channels == 3 else image.sum(axis=0) / channels
     assert shown == pytest.approx(expected)
-    assert (first.norm.vmin, first.norm.vmax) == (0, 1)  # never stretched
+    assert (first.norm.vmin, first.norm.vmax) == (0, 1)  # the gray scale is not stretched
     other = np.asarray(second.get_array())
     assert [np.unique(other[place]) for place in ((0, 0), (-1, -1), (-1, 0))] == [0.5, 1, 0]
 
 
-def test_large_thumbnails_are_averaged():
-    """Every second line of a fine pattern would be lost otherwise."""
+def test_thumbnails_of_fine_patterns_are_averaged():
     stripes = np.zeros((1, 512, 512))
     stripes[:, ::2] = 1
     figure = distances({"a": [pair(thumbnails=((0, stripes, None),))]})
     assert figure.axes[1].images[0].get_interpolation() != "nearest"
 
 
-def test_equal_trajectories():
+def test_the_distance_of_equal_trajectories_has_no_values_above_0():
     figure = distances({"a": [pair(sse=ITERATION * 0.0)]})
     assert figure.axes[0].texts[0].get_text() == "no values above 0"
 
 
-def test_distances_per_band():
+def test_distances_per_band_draw_every_band():
     values = np.geomspace(1, 100, 250).reshape(50, 5)
     figure = band_distances({"a": [run(values=values)]})
     (ax,) = figure.axes

@@ -179,7 +179,7 @@ def test_a_packed_store(dip, tmp_path):
     again = dip(*line)
     assert again.stdout == b"t.zarr.zip\n"
     assert b"finished already" in again.stderr
-    assert b"only read" in dip(*line[:-4], "--iterations", "5", *line[-2:], code=1).stderr
+    assert b"read only" in dip(*line[:-4], "--iterations", "5", *line[-2:], code=1).stderr
 
 
 def test_several_runs_one_image_or_one_each(dip, tmp_path):
@@ -375,7 +375,7 @@ def test_what_changes_the_bits_is_refused(dip, tmp_path, words, what):
     dip(*line)
     done = dip(*line, *words, code=1)
     assert what in done.stderr
-    assert b"-f replaces it" in done.stderr
+    assert b"or -f to overwrite" in done.stderr
     dip(*line, *words, "--force")
     other = ("fit", "builtin:triangle:0.2:32", *line[2:])
     assert b"other pixels" in dip(*other, code=1).stderr
@@ -433,7 +433,7 @@ def test_what_is_recorded_without_frames(dip, tmp_path):
     dip("corrupt", TRIANGLE, "-o", "clean.png")
     line = ("fit", "clean.png", *TINY, "--iterations", "12", "--save-every", "6", "-o", "t.zarr")
     options = ("--record", "psnr,ssim", "--record-every", "2")
-    assert b"give --clean" in dip(*line, *options, code=2).stderr
+    assert b"add --clean" in dip(*line, *options, code=2).stderr
     assert not (tmp_path / "t.zarr").exists()
     dip(*line, *options, "--clean", "clean.png")
     (run,) = runs_of(tmp_path / "t.zarr")
@@ -441,3 +441,39 @@ def test_what_is_recorded_without_frames(dip, tmp_path):
     assert record["iteration"].tolist() == [0, 2, 4, 6, 8, 10, 12]
     np.testing.assert_array_equal(record["psnr"][::3], run.scalar("psnr"))
     assert b"did you mean 'psnr'" in dip(*line, "--record", "psnrr", code=2).stderr
+
+
+def test_a_usage_error_in_a_pipe_is_plain_lines(dip):
+    text = dip("fit", TRIANGLE, "--lr", "-1", code=2).stderr.decode()
+    assert text.splitlines()[-1] == "Error: --lr must be from 0 to 1e+06, not -1.0"
+    assert "─" not in text
+
+
+def test_pages_of_a_stack_are_announced_in_one_line(dip, tmp_path):
+    stack = p.gray("uint16", 3 * 9, top=4000).reshape(3, 9, 13)
+    (tmp_path / "cells.tif").write_bytes(p.tiff(stack, imagej=True, metadata={"axes": "ZYX"}))
+    done = dip("fit", "cells.tif", *TINY, "--iterations", "2", "--image", "r.tif")
+    announced = [line for line in done.stderr.decode().splitlines() if "parameters" in line]
+    assert len(announced) == 1
+    assert announced[0].startswith("dip: cells.tif, 3 pages: dip,")
+
+
+def test_version_with_verbose_prints_what_a_bug_report_needs(dip):
+    lines = dip("--version", "-v").stdout.decode().splitlines()
+    assert lines[0].startswith("dip ")
+    assert any("torch " in line for line in lines)
+    assert any(line.startswith("device ") for line in lines)
+
+
+def test_settings_of_a_dry_run_are_read_back_from_a_file(dip, tmp_path):
+    words = (*TINY, "--iterations", "3", "--lr", "0.25")
+    text = dip("fit", TRIANGLE, *words, "-n", "--format", "toml").stdout.decode()
+    (tmp_path / "fit.toml").write_text(text)
+    dip("fit", TRIANGLE, "--settings", "fit.toml", "-o", "a.zarr")
+    dip("fit", TRIANGLE, *words, "-o", "b.zarr")
+    assert_same(contents(tmp_path / "a.zarr"), contents(tmp_path / "b.zarr"))
+    dip("fit", TRIANGLE, "--settings", "fit.toml", "--lr", "0.5", "-o", "c.zarr")
+    assert runs_of(tmp_path / "c.zarr")[0].attrs["config"]["lr"] == 0.5
+    (tmp_path / "fit.toml").write_text("iteration = 3\n")
+    done = dip("fit", TRIANGLE, "--settings", "fit.toml", code=2)
+    assert b"did you mean 'iterations'" in done.stderr

@@ -1,4 +1,4 @@
-"""The kernels from formulas, against integrals, sums and layers of torch."""
+"""Analytic kernels, compared with integrals, sums and layers of torch."""
 
 import itertools
 
@@ -16,8 +16,8 @@ UPSAMPLINGS = ("nearest", "bilinear", "gaussian", "gaussian:0.1", "gaussian:1")
 
 
 @pytest.mark.parametrize("rho", [-0.9, -0.3, 0.0, 0.5, 0.95])
-def test_a_relu_of_gaussians(rho):
-    """The mean of relu(u) relu(v), integrated where neither is 0."""
+def test_rectified_is_the_integral_over_two_gaussians(rho):
+    """Integrate relu(u) relu(v) over the quadrant in which neither is 0."""
 
     def integrand(v, u):
         weight = np.exp(-(u * u - 2 * rho * u * v + v * v) / (2 * (1 - rho**2)))
@@ -28,27 +28,27 @@ def test_a_relu_of_gaussians(rho):
     assert analytic.rectified(np.array(rho)) / 2 == pytest.approx(product, abs=1e-7)
 
 
-def test_known_values_of_a_relu():
+def test_rectified_has_the_known_values():
     got = analytic.rectified(np.array([-1.0, 0.0, 1.0, 1.0 + 1e-15]))
     np.testing.assert_allclose(got, [0, 1 / np.pi, 1, 1], atol=1e-12)
 
 
 @pytest.mark.parametrize("sigma", [2.0, 5.0])
-def test_smoothed_noise(sigma):
-    """White noise has, convolved with a window, the window's autocorrelation."""
+def test_smoothed_noise_has_the_autocorrelation_of_its_window(sigma):
+    """White noise convolved with a window has the autocorrelation of the window."""
     window = np.exp(-(np.arange(-40, 41) ** 2) / (2 * sigma**2))
     whole = np.correlate(window, window, "full")[80:]
     lags = np.arange(30.0)
     np.testing.assert_allclose(analytic.smoothed(lags, sigma), whole[:30] / whole[0], atol=1e-9)
 
 
-def test_noise_that_is_not_smoothed():
+def test_white_noise_is_uncorrelated_before_the_first_relu():
     assert analytic.covariance(4, 0, 0.0).tolist() == [1, 0, 0, 0]
     # 1/2 and 1/(2 pi): one ReLU; these are the two moments of independent and of equal Gaussians
     np.testing.assert_allclose(analytic.covariance(3, 1, 0.0), [0.5, *[0.5 / np.pi] * 2])
 
 
-def test_every_layer_halves_the_variance_and_flattens():
+def test_every_layer_halves_the_variance_and_raises_the_floor():
     kernels = [analytic.covariance(100, depth, 3.0) for depth in range(6)]
     assert [k[0] for k in kernels] == [0.5**depth for depth in range(6)]
     floors = [k[-1] / k[0] for k in kernels]
@@ -56,7 +56,7 @@ def test_every_layer_halves_the_variance_and_flattens():
     np.testing.assert_allclose(floors[:3], [0, 1 / np.pi, 0.4937], atol=1e-4)
 
 
-def test_an_image_has_the_kernel_of_a_signal():
+def test_kernels_of_images_and_signals_agree_at_equal_distances():
     far = np.array([[0.0, 5.0], [3.0, np.hypot(3, 4)]])
     image = analytic.correlation(far, 2, 4.0)
     signal = analytic.covariance(6, 2, 4.0) * 4
@@ -67,7 +67,7 @@ def test_an_image_has_the_kernel_of_a_signal():
 
 
 def upsampled(name, x):
-    """All of an upsampled signal, by torch; 0 lies beyond its ends, or they are repeated."""
+    """Upsample a signal by torch, with its padding."""
     t = torch.from_numpy(x)[None, None]
     if name in ("nearest", "bilinear"):
         mode = {"nearest": "nearest", "bilinear": "linear"}[name]
@@ -82,7 +82,7 @@ def upsampled(name, x):
 
 @pytest.mark.parametrize("name", UPSAMPLINGS)
 @pytest.mark.parametrize("size", [5, 8])
-def test_upsampling_is_that_of_networks(name, size):
+def test_upsampling_equals_that_of_torch(name, size):
     x = np.random.default_rng(0).standard_normal(size)
     up = Upsampling.parse(name)
     got, whole = up.matrix(size) @ x, upsampled(name, x)
@@ -93,7 +93,7 @@ def test_upsampling_is_that_of_networks(name, size):
 
 @pytest.mark.parametrize("name", UPSAMPLINGS)
 @pytest.mark.parametrize("sigma", [0.0, 1.5])
-def test_one_upsampled_layer_by_sums(name, sigma):
+def test_one_upsampled_layer_equals_explicit_sums(name, sigma):
     """Element by element: upsample, convolve with three independent taps, ReLU, mean over phase."""
     up = Upsampling.parse(name)
     taps = {up.first + i: tap for i, tap in enumerate(up.taps)}
@@ -133,6 +133,6 @@ def test_upsampling_widens_a_kernel():
 @pytest.mark.parametrize(
     "text", ["", "near", "nearest:1", "gaussian:", "gaussian:0", "gaussian:nan", "gaussian:x"]
 )
-def test_upsampling_that_is_none(text):
+def test_invalid_upsampling_is_refused(text):
     with pytest.raises(UsageError, match="--upsample"):
         Upsampling.parse(text)

@@ -1,35 +1,35 @@
-"""Products, draws, likelihoods and posteriors, against dense matrices."""
+"""Products, samples, likelihoods and posteriors, compared with dense matrices."""
 
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from dipcli.degrade import corrupt, parse
+from dipcli.degrade import corrupt
 from dipcli.errors import DipError
-from dipcli.gp import analytic, likelihood, model, posterior, prior
+from dipcli.gp import analytic, likelihood, posterior, process
 from dipcli.gp.circulant import Circulant, quadrant
-from dipcli.gp.model import Model
+from dipcli.gp.process import GaussianProcess
 from dipcli.images import read
 
 SIZE = (9, 12)
 FAMILIES = {
-    "analytic": (model.analytic(2), 1.5),
-    "deep": (model.analytic(8), 2.5),
-    "rbf": (model.rbf(), 1.2),
+    "analytic": (process.analytic(2), 1.5),
+    "deep": (process.analytic(8), 2.5),
+    "rbf": (process.rbf(), 1.2),
 }
 
 
 def dense(family, length, size=SIZE):
-    """The correlation of every pixel with every other, from the formula of each pair."""
+    """Compute the correlation of every pair of pixels from the formula."""
     y, x = (axis.ravel() for axis in np.indices(size))
     distance = np.hypot(y[:, None] - y, x[:, None] - x)
     if family.name == "rbf":
         return np.exp(-(distance**2) / (2 * length**2))
-    return analytic.correlation(distance, int(family.said["depth"]), length)
+    return analytic.correlation(distance, int(family.parameters["depth"]), length)
 
 
 def scattered(channels=1, size=SIZE, share=0.4, seed=0):
-    """An image with unknown pixels, other ones in each channel."""
+    """An image with unknown pixels, different ones in each channel."""
     rng = np.random.default_rng(seed)
     pixels = rng.random((channels, *size))
     return np.where(rng.random(pixels.shape) < share, np.nan, pixels)
@@ -38,14 +38,14 @@ def scattered(channels=1, size=SIZE, share=0.4, seed=0):
 @pytest.fixture(params=FAMILIES)
 def chosen(request):
     family, length = FAMILIES[request.param]
-    return Model(family, length, variance=0.3, noise=0.1, means=(0.4, 0.6))
+    return GaussianProcess(family, length, variance=0.3, noise=0.1, means=(0.4, 0.6))
 
 
 # -- the matrix ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [SIZE, (1, 7), (2, 2), (1, 1)])
-def test_a_product_is_that_of_the_matrix(size):
+def test_a_circulant_product_equals_the_dense_one(size):
     family, length = FAMILIES["analytic"]
     matrix = Circulant(family.correlation(quadrant(size), length), size)
     x = np.random.default_rng(0).standard_normal(size)
@@ -53,7 +53,7 @@ def test_a_product_is_that_of_the_matrix(size):
     np.testing.assert_allclose(matrix.product(x), expected, atol=1e-12)
 
 
-def test_draws_have_the_covariance():
+def test_draws_of_images_have_the_covariance():
     family, length = FAMILIES["analytic"]
     size, count = (3, 4), 20000
     covariance = Circulant(family.correlation(quadrant(size), length), size)
@@ -65,14 +65,14 @@ def test_draws_have_the_covariance():
 
 def test_draws_of_signals_have_the_covariance():
     covariance, count = analytic.covariance(12, 2, 2.0), 20000
-    draws = prior.draw(covariance, count, np.random.default_rng(0))
+    draws = analytic.draw(covariance, count, np.random.default_rng(0))
     expected = covariance[np.abs(np.subtract.outer(range(12), range(12)))]
     error = np.sqrt((covariance[0] ** 2 + expected**2) / count)
     assert (np.abs(draws.T @ draws / count - expected) < 5 * error).all()
 
 
-def test_draws_of_a_singular_covariance():
-    (draw,) = prior.draw(np.ones(50), 1, np.random.default_rng(0))
+def test_a_singular_covariance_can_be_sampled():
+    (draw,) = analytic.draw(np.ones(50), 1, np.random.default_rng(0))
     np.testing.assert_allclose(draw, draw[0])
 
 
@@ -91,15 +91,15 @@ def by_matrices(pixels, chosen):
         yield mean.reshape(channel.shape), np.sqrt(variance).reshape(channel.shape)
 
 
-def test_the_mean_is_that_of_matrices(chosen):
+def test_the_mean_equals_that_of_dense_matrices(chosen):
     pixels = scattered(2)
     expected = np.stack([mean for mean, _ in by_matrices(pixels, chosen)])
     np.testing.assert_allclose(posterior.mean(pixels, chosen, tolerance=1e-10), expected, atol=1e-8)
-    # what is used is nearer than the next of 65535 levels
+    # the default tolerance is finer than one of 65535 levels
     np.testing.assert_allclose(posterior.mean(pixels, chosen), expected, atol=1e-5)
 
 
-def test_the_deviation_is_that_of_matrices(chosen, monkeypatch):
+def test_the_exact_deviation_equals_that_of_dense_matrices(chosen, monkeypatch):
     monkeypatch.setattr(posterior, "COLUMNS", 7)  # in several blocks
     pixels = scattered(2)
     for channel, (_, expected) in zip(pixels, by_matrices(pixels, chosen), strict=True):
@@ -110,7 +110,7 @@ def test_the_deviation_is_that_of_matrices(chosen, monkeypatch):
         assert not got[~at].any()
 
 
-def test_the_deviation_from_draws(chosen):
+def test_the_sampled_deviation_agrees_with_the_exact_one(chosen):
     pixels = scattered(2)
     ((_, expected), _) = by_matrices(pixels, chosen)
     samples, known = 400, ~np.isnan(pixels[0])
@@ -120,29 +120,29 @@ def test_the_deviation_from_draws(chosen):
     assert np.abs(ratio - 1).max() < 5 / np.sqrt(2 * samples)
 
 
-def test_without_noise_known_pixels_are_met():
+def test_without_noise_the_mean_equals_known_pixels():
     family, length = FAMILIES["analytic"]
     pixels = scattered()
-    mean = posterior.mean(pixels, Model(family, length, 0.3, 1e-6, (0.5,)))
+    mean = posterior.mean(pixels, GaussianProcess(family, length, 0.3, 1e-6, (0.5,)))
     known = ~np.isnan(pixels)
     np.testing.assert_allclose(mean[known], pixels[known], atol=1e-4)
 
 
-def test_a_posterior_that_cannot_be_found(monkeypatch):
+def test_a_solver_that_does_not_converge_suggests_more_noise(monkeypatch):
     monkeypatch.setattr(posterior, "MOST_STEPS", 3)
     family, length = FAMILIES["rbf"]
     with pytest.raises(DipError, match="--noise"):
-        posterior.mean(scattered(), Model(family, length, 0.3, 1e-8, (0.5,)))
+        posterior.mean(scattered(), GaussianProcess(family, length, 0.3, 1e-8, (0.5,)))
 
 
 # -- the likelihood --------------------------------------------------------------------------
 
 
-def test_the_likelihood_is_that_of_scipy(chosen):
+def test_the_likelihood_equals_that_of_scipy(chosen):
     pixels = scattered()
-    near = likelihood.Neighbourhoods.of(pixels)
+    near = likelihood.Neighbourhoods.from_pixels(pixels)
     assert near.values.shape == (1, np.isfinite(pixels).sum())  # all of so small an image
-    found = near.model(chosen.family, chosen.length, 0.2, None)
+    fit = near.process(chosen.family, chosen.length, 0.2, None)
     known = np.isfinite(pixels.ravel())
     whole = dense(chosen.family, chosen.length)[np.ix_(known, known)]
     values = pixels.ravel()[known]
@@ -151,78 +151,80 @@ def test_the_likelihood_is_that_of_scipy(chosen):
         covariance = variance * (whole + 0.2 * np.eye(len(values)))
         return multivariate_normal(np.full(len(values), mean), covariance).logpdf(values)
 
-    best = logpdf(found.means[0], found.variance)
-    assert found.likelihood == pytest.approx(best / len(values))
-    assert found.noise == pytest.approx(np.sqrt(0.2 * found.variance))
+    best = logpdf(fit.means[0], fit.variance)
+    assert fit.likelihood == pytest.approx(best / len(values))
+    assert fit.noise == pytest.approx(np.sqrt(0.2 * fit.variance))
     # mean and variance are the likeliest
     for mean, variance in ((1.02, 1), (0.98, 1), (1, 1.05), (1, 0.95)):
-        assert logpdf(found.means[0] * mean, found.variance * variance) < best
+        assert logpdf(fit.means[0] * mean, fit.variance * variance) < best
 
 
-def test_a_given_noise_is_kept(chosen):
+def test_a_fixed_noise_is_not_fitted(chosen):
     pixels = scattered()
-    found = likelihood.fit(pixels, chosen.family, 0.07)
-    assert found.noise == pytest.approx(0.07)
+    fit = likelihood.fit(pixels, chosen.family, 0.07)
+    assert fit.noise == pytest.approx(0.07)
     known = np.isfinite(pixels.ravel())
-    whole = dense(chosen.family, found.length)[np.ix_(known, known)]
-    covariance = found.variance * whole + 0.07**2 * np.eye(known.sum())
-    normal = multivariate_normal(np.full(known.sum(), found.means[0]), covariance)
-    assert found.likelihood == pytest.approx(normal.logpdf(pixels.ravel()[known]) / known.sum())
+    whole = dense(chosen.family, fit.length)[np.ix_(known, known)]
+    covariance = fit.variance * whole + 0.07**2 * np.eye(known.sum())
+    normal = multivariate_normal(np.full(known.sum(), fit.means[0]), covariance)
+    assert fit.likelihood == pytest.approx(normal.logpdf(pixels.ravel()[known]) / known.sum())
 
 
 @pytest.mark.parametrize("noise", [None, 0.01])
-def test_what_was_drawn_is_found(noise):
-    family, size = model.analytic(2), (48, 48)
-    true = Model(family, 3.0, variance=0.04, noise=0.01, means=(0.5,))
+def test_the_likelihood_recovers_the_kernel_of_a_sample(noise):
+    family, size = process.analytic(2), (48, 48)
+    true = GaussianProcess(family, 3.0, variance=0.04, noise=0.01, means=(0.5,))
     rng = np.random.default_rng(4)
     pixels = 0.5 + true.covariance(size).draw(rng) + 0.01 * rng.standard_normal((1, *size))
-    found = likelihood.fit(pixels, family, noise)
-    assert found.length == pytest.approx(3, rel=0.1)
-    assert found.noise == pytest.approx(0.01, rel=0.1)
-    wrong = [likelihood.fit(pixels, other, noise) for other in (model.rbf(), model.analytic(16))]
-    assert likelihood.best([*wrong, found]) is found
+    fit = likelihood.fit(pixels, family, noise)
+    assert fit.length == pytest.approx(3, rel=0.1)
+    assert fit.noise == pytest.approx(0.01, rel=0.1)
+    wrong = [
+        likelihood.fit(pixels, other, noise) for other in (process.rbf(), process.analytic(16))
+    ]
+    assert likelihood.best([*wrong, fit]) is fit
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 7, 20])
-def test_every_channel_is_looked_at(channels):
+def test_neighbourhoods_cover_every_channel(channels):
     pixels = scattered(channels, (40, 40)) + np.arange(channels)[:, None, None]
-    near = likelihood.Neighbourhoods.of(pixels)
+    near = likelihood.Neighbourhoods.from_pixels(pixels)
     assert set(near.channel) == set(range(channels))
-    found = near.model(model.analytic(1), 1e-3, 1.0, None)  # white: the mean is the plain one
-    np.testing.assert_allclose(found.means, np.arange(channels) + 0.5, atol=0.15)
+    fit = near.process(process.analytic(1), 1e-3, 1.0, None)  # white: the mean is the plain one
+    np.testing.assert_allclose(fit.means, np.arange(channels) + 0.5, atol=0.15)
 
 
-def test_nothing_to_infer_from():
+def test_a_channel_without_known_pixels_is_refused():
     pixels = scattered(2)
     pixels[1] = np.nan
-    with pytest.raises(DipError, match="nothing to infer from"):
-        likelihood.fit(pixels, model.rbf())
+    with pytest.raises(DipError, match="too few to infer"):
+        likelihood.fit(pixels, process.rbf())
 
 
-def test_a_flat_image():
+def test_a_flat_image_stays_flat():
     pixels = np.full((1, 6, 6), 0.25)
     pixels[0, 2, 2] = np.nan
-    found = likelihood.fit(pixels, model.analytic(2))
-    np.testing.assert_allclose(posterior.mean(pixels, found), 0.25, atol=1e-5)
+    fit = likelihood.fit(pixels, process.analytic(2))
+    np.testing.assert_allclose(posterior.mean(pixels, fit), 0.25, atol=1e-5)
 
 
-# -- measured kernels ------------------------------------------------------------------------
+# -- empirical kernels -----------------------------------------------------------------------
 
 
-def test_a_measured_kernel_is_used_as_it_is():
-    exact = analytic.correlation(model.steps(quadrant(SIZE)), 1, 2.0)
-    got = model.measured(7 * exact, SIZE).correlation(quadrant(SIZE), 0.0)
+def test_an_empirical_kernel_that_is_a_covariance_is_kept():
+    exact = analytic.correlation(process.steps(quadrant(SIZE)), 1, 2.0)
+    got = process.empirical(7 * exact, SIZE).correlation(quadrant(SIZE), 0.0)
     np.testing.assert_allclose(got, exact, atol=2e-3)
 
 
-def test_a_measured_kernel_is_made_a_covariance():
+def test_an_empirical_kernel_becomes_a_covariance():
     noisy = np.random.default_rng(0).random((5, 6))
     noisy[0, 0] = 1
-    family = model.measured(noisy, SIZE)
+    family = process.empirical(noisy, SIZE)
     assert Circulant(family.correlation(quadrant(SIZE), 0.0), SIZE).spectrum.min() > -1e-9
 
 
-# -- what it is for --------------------------------------------------------------------------
+# -- quality of restoration ------------------------------------------------------------------
 
 
 def psnr(a, b):
@@ -231,9 +233,9 @@ def psnr(a, b):
 
 def restored(degradation, *families, noise=None):
     """PSNR of a photograph at 64x64, degraded, and restored with each kernel's best model."""
-    shrunk = corrupt(read("builtin:camera"), [parse("downsample:8")], 0)
+    shrunk = corrupt(read("builtin:camera"), "downsample:8")
     clean = shrunk.pixels.astype(float)
-    pixels = corrupt(shrunk, [parse(degradation)], 0).pixels.astype(float)
+    pixels = corrupt(shrunk, degradation).pixels.astype(float)
     models = [likelihood.fit(pixels, family, noise) for family in families]
     mean = posterior.mean(pixels, likelihood.best(models)).clip(0, 1)
     if noise is None:
@@ -242,10 +244,10 @@ def restored(degradation, *families, noise=None):
 
 
 def test_inpainting_beats_an_rbf_kernel():
-    ours = restored("mask:0.5", *(model.analytic(depth) for depth in (2, 16)))
-    assert ours > restored("mask:0.5", model.rbf()) + 0.3
+    ours = restored("mask:0.5", *(process.analytic(depth) for depth in (2, 16)))
+    assert ours > restored("mask:0.5", process.rbf()) + 0.3
 
 
-def test_denoising():
-    ours = restored("gaussian:25", model.analytic(2), noise=25 / 255)
+def test_denoising_gains_four_decibels():
+    ours = restored("gaussian:25", process.analytic(2), noise=25 / 255)
     assert ours > 24  # the noisy image has 20.2 dB

@@ -6,18 +6,25 @@ import math
 import numpy as np
 import pytest
 
+from dipcli.errors import UsageError
 from dipcli.figures import canvas
-from dipcli.figures.draws import draws
-from dipcli.figures.kernels import kernels
-from dipcli.figures.stationarity import stationarity
-from dipcli.gp import likelihood, model, posterior, tables
+from dipcli.figures.kernels import draws, kernels, stationarity
+from dipcli.gp import likelihood, posterior, process
+from dipcli.gp import rows as gp_rows
+from dipcli.gp.inference import gp_posterior
+from dipcli.gp.kernels import gpkernel
 from dipcli.images import open_stack, read
-from dipcli.store import Store
+from dipcli.store import Store, open_store
 from tests.stores import fitted, picture
 
 KERNEL = ["source", "depth", "sigma", "axis", "lag", "covariance", "cosine"]
 KERNEL += ["covariance_se", "cosine_se"]
 TINY = ("--width", "8", "--samples", "3")
+
+
+def dicts(rows):
+    """Rows as the figures read them."""
+    return [row._asdict() for row in rows]
 
 
 def table(done):
@@ -44,7 +51,7 @@ def test_the_default_table(rows):
     assert {row[key] for row in found for key in ("axis", "covariance_se", "cosine_se")} == {None}
 
 
-def test_a_formula(rows):
+def test_a_kernel_follows_the_arc_cosine_formula(rows):
     found = rows("--depth", "1", "--sigma", "2", "--length", "5")
     for row in found:
         c = math.exp(-(row["lag"] ** 2) / 16)
@@ -53,7 +60,7 @@ def test_a_formula(rows):
         assert row["covariance"] == pytest.approx(cosine / 2)
 
 
-def test_sampled_networks_stand_below_their_formulas(rows):
+def test_empirical_adds_rows_of_sampled_networks_after_those_of_formulas(rows):
     words = ("--depth", "1,2", "--sigma", "2", "--length", "4", "--upsample", "nearest")
     found = rows(*words, "--empirical", *TINY)
     assert [row["source"] for row in found] == ["analytic"] * 8 + ["empirical"] * 8
@@ -68,13 +75,13 @@ def test_sampled_networks_stand_below_their_formulas(rows):
     assert alone["lag"] == 0
 
 
-def test_one_sample_has_no_error(rows):
+def test_one_sample_has_no_standard_error(rows):
     words = ("--depth", "1", "--sigma", "0", "--length", "2", "--width", "8")
     *_, last = rows(*words, "--empirical", "--samples", "1")
     assert last["covariance_se"] is None
 
 
-def test_networks_of_images(rows):
+def test_options_of_a_network_sample_networks_of_images(rows):
     words = ("--arch", "dip", "--depth", "2", "--size", "12x10", "--length", "11", *TINY)
     found = rows(*words)
     lags = [(row["axis"], row["lag"]) for row in found]
@@ -102,7 +109,7 @@ def store(tmp_path):
     return path
 
 
-def test_networks_of_stores(rows, store, tmp_path):
+def test_a_store_samples_its_own_network(rows, store, tmp_path):
     found = rows("a.zarr", "--length", "12", "--samples", "3")
     assert {(row["source"], row["depth"]) for row in found} == {("a.zarr", 1)}
     assert [row["axis"] for row in found] == ["y"] * 8 + ["x"] * 12
@@ -116,7 +123,7 @@ def test_networks_of_stores(rows, store, tmp_path):
     assert {**part, "source": "a.zarr"} == found[0]
 
 
-def test_a_network_that_is_fed_as_many_channels_as_its_image_has(rows, tmp_path):
+def test_input_channels_0_takes_the_channels_of_the_image(rows, tmp_path):
     for name, channels in (("gray", 1), ("color", 3)):
         config = {"arch": "dip", "width": [8], "depth": 1, "input_channels": 0}
         with Store.create(tmp_path / f"{name}.zarr", picture(channels), name="a.png") as made:
@@ -131,7 +138,7 @@ def test_a_network_that_is_fed_as_many_channels_as_its_image_has(rows, tmp_path)
         assert [row["covariance"] for row in of_store] == [row["covariance"] for row in by_hand]
 
 
-def test_a_network_that_its_image_goes_into(rows, dip, tmp_path):
+def test_a_store_with_input_image_feeds_its_target(rows, dip, tmp_path):
     config = {"arch": "dip", "width": [8], "depth": 1, "input": "image"}
     with Store.create(tmp_path / "a.zarr", picture(3), name="a.png") as made:
         run = made.create_run(0, 0, config, saves=1, steps=1, size=(3, 8, 8))
@@ -142,7 +149,7 @@ def test_a_network_that_its_image_goes_into(rows, dip, tmp_path):
     assert b"--input image" in dip("gpkernel", "--input", "image", code=2).stderr
 
 
-def test_stores_that_have_no_network(dip, tmp_path):
+def test_stores_without_a_network_are_refused(dip, tmp_path):
     with Store.create(tmp_path / "empty.zarr", picture(), name="picture.png"):
         pass
     assert b"has no runs" in dip("gpkernel", "empty.zarr", code=1).stderr
@@ -154,26 +161,26 @@ def test_stores_that_have_no_network(dip, tmp_path):
 # -- stationarity, draws ---------------------------------------------------------------------
 
 
-def test_stationarity(dip):
+def test_stationarity_rows_sum_to_zero_over_positions(dip):
     done = dip(
         *("gpkernel", "--stationarity", "--depth", "1", "--sigma", "0", "--length", "6"),
         *("--upsample", "nearest", "--samples", "20", "--width", "16", "--format", "jsonl"),
     )
     found = table(done)
-    assert tuple(found[0]) == tables.STATIONARITY
+    assert tuple(found[0]) == gp_rows.StationarityRow._fields
     assert [(row["lag"], row["position"]) for row in found] == [
         (lag, position) for lag in (0, 1, 4) for position in range(6)
     ]
-    assert b"it is not" in done.stderr
+    assert b"is rejected" in done.stderr
     for lag in (0, 1, 4):
         deviations = [row["deviation"] for row in found if row["lag"] == lag]
         assert sum(deviations) == pytest.approx(0, abs=1e-6)
 
 
-def test_draws(rows):
+def test_draws_are_reproducible_and_shrink_with_depth(rows):
     words = ("--draw", "2", "--depth", "0,3", "--sigma", "2", "--length", "40")
     found = rows(*words)
-    assert tuple(found[0]) == tables.DRAWS
+    assert tuple(found[0]) == gp_rows.DrawRow._fields
     keys = [(row["depth"], row["draw"], row["x"]) for row in found]
     assert keys == [(d, n, x) for d in (0, 3) for n in (0, 1) for x in range(40)]
     assert found == rows(*words)
@@ -193,14 +200,14 @@ def holes(dip, tmp_path):
     return read(tmp_path / "holes.png")
 
 
-def test_inpainting(dip, holes, tmp_path):
+def test_inpainting_equals_the_library_and_its_std_fits_the_errors(dip, holes, tmp_path):
     done = dip("gpkernel", "--posterior", "holes.png", "-o", "out.png", "--std", "std.tif")
     assert b"analytic, depth" in done.stderr
     out, known = read(tmp_path / "out.png").pixels, ~holes.unknown
     np.testing.assert_array_equal(out[known], holes.pixels[known])
     # what three lines of Python do
     pixels = holes.pixels.astype(float)
-    best = likelihood.best([likelihood.fit(pixels, model.analytic(d)) for d in (1, 2, 4, 8, 16)])
+    best = likelihood.best([likelihood.fit(pixels, process.analytic(d)) for d in (1, 2, 4, 8, 16)])
     mean = posterior.mean(pixels, best).clip(0, 1)
     np.testing.assert_allclose(out[~known], mean[~known], atol=0.5 / 255 + 1e-6)
     at = ~known[0]
@@ -213,7 +220,7 @@ def test_inpainting(dip, holes, tmp_path):
     assert 0.7 < np.sqrt(np.mean(error**2)) < 1.4
 
 
-def test_denoising(dip, tmp_path):
+def test_denoising_equals_the_library(dip, tmp_path):
     dip("corrupt", "builtin:camera", "downsample:16", "-o", "clean.png")
     dip("corrupt", "clean.png", "gaussian:25", "-o", "noisy.png")
     dip("gpkernel", "--posterior", "noisy.png", "--noise", "25", "--depth", "2", "-o", "out.png")
@@ -221,19 +228,19 @@ def test_denoising(dip, tmp_path):
         read(tmp_path / f"{name}.png").pixels.astype(float) for name in ("clean", "noisy", "out")
     )
     assert np.mean((out - clean) ** 2) < 0.6 * np.mean((noisy - clean) ** 2)
-    chosen = likelihood.fit(noisy, model.analytic(2), 25 / 255)
+    chosen = likelihood.fit(noisy, process.analytic(2), 25 / 255)
     expected = posterior.mean(noisy, chosen).clip(0, 1)
     np.testing.assert_allclose(out, expected, atol=0.5 / 255 + 1e-6)
 
 
-def test_noise_0_keeps_what_is_known(dip):
+def test_noise_0_keeps_known_pixels(dip):
     dip("gpkernel", "--posterior", "builtin:triangle:0.5:16", "--noise", "0", "-o", "out.png")
     out = dip("corrupt", "out.png", "--image-format", "npy").stdout
     assert out == dip("corrupt", "builtin:triangle:0.5:16", "--image-format", "npy").stdout
 
 
 @pytest.mark.parametrize("kernel", [("rbf",), ("empirical", "--width", "8", "--samples", "20")])
-def test_other_kernels(dip, holes, tmp_path, kernel):
+def test_rbf_and_empirical_kernels_inpaint(dip, holes, tmp_path, kernel):
     words = ("gpkernel", "--posterior", "holes.png", "--kernel", *kernel)
     done = dip(*words, "-o", "out.png")
     assert f"{kernel[0]}, ".encode() in done.stderr
@@ -241,7 +248,7 @@ def test_other_kernels(dip, holes, tmp_path, kernel):
     assert np.mean((out - clean) ** 2) < np.nanvar(holes.pixels) / 4
 
 
-def test_the_kernel_of_a_store(dip, holes, store):
+def test_a_store_names_the_network_of_the_empirical_kernel(dip, holes, store):
     words = ("gpkernel", "--posterior", "holes.png", "--samples", "10", "--kernel", "empirical")
     of_store = dip(*words, "a.zarr").stdout
     by_hand = ("--arch", "dip", "--width", "8", "--depth", "1", "--skip", "0", "--pad", "zero")
@@ -249,7 +256,7 @@ def test_the_kernel_of_a_store(dip, holes, store):
     assert (read(of_store).pixels == read(other).pixels).all()
 
 
-def test_many_known_pixels_are_sampled(dip, monkeypatch):
+def test_std_is_sampled_for_many_known_pixels(dip, monkeypatch):
     words = ("gpkernel", "--posterior", "builtin:triangle:0.5:66", "--depth", "2", "--sigma", "2")
     words += ("--noise", "25", "--samples", "4")
     done = dip(*words, "--std", "a.npy", "--seed", "1")
@@ -276,7 +283,7 @@ def test_depth_scale_and_pages_are_kept(dip, tmp_path):
     np.testing.assert_allclose(several, stack, atol=200)  # 1/255 of 4095 is 16
 
 
-def test_what_an_output_says_of_itself(dip, holes, tmp_path):
+def test_an_output_records_how_it_was_made(dip, holes, tmp_path):
     words = ("gpkernel", "--posterior", "holes.png", "--sigma", "1", "--depth")
     both = ("-o", "out.png", "--std", "std.png")
     dip(*words, "2", *both)
@@ -285,24 +292,24 @@ def test_what_an_output_says_of_itself(dip, holes, tmp_path):
     assert said["depth"] == [2]
     assert said["input"]["degradations"][-1] == "mask:0.5"
     done = dip(*words, "2", *both)
-    assert done.stderr.count(b"left as it is") == 2
+    assert done.stderr.count(b"up to date; left unchanged") == 2
     assert b"log-likelihood" not in done.stderr  # nothing was computed
     assert b"holds something else" in dip(*words, "4", *both, code=1).stderr
     dip(*words, "4", *both, "--force")
 
 
-def test_a_format_that_cannot_say_how_it_was_made(dip, holes, tmp_path):
+def test_a_format_without_metadata_is_compared_by_content(dip, holes, tmp_path):
     words = ("gpkernel", "--posterior", "holes.png", "--sigma", "1", "--depth", "2")
-    for expected in (b"wrote", b"left as it is"):
+    for expected in (b"wrote", b"up to date; left unchanged"):
         assert expected in dip(*words, "-o", "out.jpg").stderr
     (tmp_path / "out.jpg").write_bytes(b"precious")
     assert b"holds something else" in dip(*words, "-o", "out.jpg", code=1).stderr
 
 
-def test_nothing_is_known(dip, tmp_path):
+def test_an_image_without_known_pixels_is_refused(dip, tmp_path):
     np.save(tmp_path / "a.npy", np.full((4, 4), np.nan, np.float32))
     done = dip("gpkernel", "--posterior", "a.npy", "-o", "b.npy", code=1)
-    assert b"nothing to infer from" in done.stderr
+    assert b"too few to infer" in done.stderr
 
 
 # -- usage -----------------------------------------------------------------------------------
@@ -311,38 +318,73 @@ def test_nothing_is_known(dip, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("--depth x", "--depth is"),
-        ("--depth 101", "--depth is"),
-        ("--depth 11 --upsample nearest", "--depth is"),
+        ("--depth x", "--depth"),
+        ("--depth 101", "--depth"),
+        ("--depth 11 --upsample nearest", "--depth"),
         ("--sigma -1", "--sigma is"),
         ("--sigma nan", "--sigma is"),
         ("--width 3,4", "--width is"),
-        ("--upsample cubic", "--upsample is"),
+        ("--upsample cubic", "--upsample must be"),
         ("--arch dip --depth 1,2", "--depth of"),
-        ("--arch dip --sigma 2", "--sigma says nothing"),
-        ("--arch dip --draw 2", "--draw says nothing"),
+        ("--arch dip --sigma 2", "--sigma cannot be used"),
+        ("--arch dip --draw 2", "--draw cannot be used"),
         ("--arch dip --size 3", "--size is"),
         ("--arch dip --size 4x4 --depth 5", "too deep"),
-        ("--draw 1 --empirical", "--empirical says nothing"),
+        ("--draw 1 --empirical", "--empirical cannot be used"),
         ("--draw 1 --length 5000", "--length"),
-        ("--noise 0", "--noise says nothing"),
-        ("-o x.png", "--output says nothing"),
+        ("--noise 0", "--noise needs"),
+        ("-o x.png", "--output needs"),
         ("--plot x.gif", ".svg"),
         ("--plot x.svg --label a", "--label has"),
-        ("--posterior a.png --plot x.svg", "--plot says nothing"),
+        ("--posterior a.png --plot x.svg", "--plot cannot be used"),
         ("--posterior a.png --arch dip", "--kernel empirical"),
         ("--posterior a.png --width 3", "--kernel empirical"),
-        ("--posterior a.png --kernel rbf --sigma 2", "--sigma says nothing"),
-        ("--posterior a.png --kernel rbf --depth 2", "--depth says nothing"),
+        ("--posterior a.png --kernel rbf --sigma 2", "--sigma cannot be used"),
+        ("--posterior a.png --kernel rbf --depth 2", "--depth cannot be used"),
         ("--posterior a.png -o x --std x", "both"),
         ("--posterior a.png -o x.xyz", "extension"),
     ],
 )
-def test_usage(dip, words, said):
+def test_invalid_options_are_usage_errors(dip, words, said):
     done = dip("gpkernel", *words.split(), code=2)
     text = " ".join(done.stderr.decode().replace("│", " ").split())
     assert said in text
     assert not done.stdout
+
+
+# -- the library ---------------------------------------------------------------------------------
+
+
+def test_gpkernel_returns_the_rows_of_the_command(rows):
+    options = {"depth": [1, 2], "sigma": 2, "length": 4, "width": 8, "samples": 3}
+    words = ("--depth", "1,2", "--sigma", "2", "--length", "4", *TINY)
+    assert dicts(gpkernel(**options, empirical=True)) == rows(*words, "--empirical")
+    assert dicts(gpkernel(**options, draw=2)) == rows(*words, "--draw", "2")
+    assert dicts(gpkernel(**options, stationarity=True)) == rows(*words, "--stationarity")
+
+
+def test_gpkernel_takes_stores_by_name_or_open(store):
+    options = {"samples": 3, "length": 4}
+    by_name = dicts(gpkernel([store], **options))
+    with open_store(store) as opened:
+        assert dicts(gpkernel([opened], **options)) == by_name
+    assert {row["source"] for row in by_name} == {str(store)}
+
+
+def test_gpkernel_refuses_what_the_command_refuses():
+    for options in ({"arch": "dip", "sigma": 2}, {"draw": 1, "empirical": True}, {"depth": 101}):
+        with pytest.raises(UsageError):
+            gpkernel(**options)
+
+
+def test_gp_posterior_returns_the_images_of_the_command(dip, holes, tmp_path):
+    dip("gpkernel", "--posterior", "holes.png", "--depth", "2", "-o", "out.png", "--std", "std.tif")
+    result = gp_posterior(holes, depth=2)
+    std = read(tmp_path / "std.tif").pixels
+    np.testing.assert_allclose(std, result.std().pixels, atol=1e-6)
+    mean = read(tmp_path / "out.png").pixels
+    np.testing.assert_allclose(mean, result.mean().pixels, atol=0.5 / 255 + 1e-6)
+    assert result.description.startswith("analytic, depth 2, sigma")
 
 
 # -- figures ---------------------------------------------------------------------------------
@@ -353,7 +395,7 @@ def test_one_command_draws_the_published_figure(dip, tmp_path):
     done = dip(*words, "--format", "none")
     assert not done.stdout
     first = (tmp_path / "a.svg").read_bytes()
-    assert b"left as it is" in dip(*words, "--format", "none").stderr
+    assert b"up to date; left unchanged" in dip(*words, "--format", "none").stderr
     dip(*words, "--length", "20", "--format", "none", code=1)
     assert (tmp_path / "a.svg").read_bytes() == first
     assert b"No such file" in dip("gpkernel", "--plot", "absent/a.svg", code=1).stderr
@@ -364,7 +406,7 @@ def lines(ax):
 
 
 def test_panels_of_kernels():
-    rows = list(tables.kernels([1, 2], [2.0, 5.0], 9, None))
+    rows = dicts(gp_rows.kernel_rows([1, 2], [2.0, 5.0], 9))
     figure = kernels(rows)
     assert [ax.get_title() for ax in figure.axes] == ["depth 1", "depth 2", "σ = 2", "σ = 5"]
     by_depth, by_sigma = figure.axes[1], figure.axes[2]
@@ -376,8 +418,8 @@ def test_panels_of_kernels():
     assert [ax.get_title() for ax in kernels(rows[:9]).axes] == ["depth 1"]
 
 
-def test_measured_kernels_are_points_or_bands():
-    formula = list(tables.kernels([1], [2.0], 9, None))
+def test_sampled_kernels_are_points_or_bands():
+    formula = dicts(gp_rows.kernel_rows([1], [2.0], 9))
     errors = {"covariance_se": 0.01, "cosine_se": 0.01}
     signals = [{**row, "source": "empirical", **errors} for row in formula]
     (ax,) = kernels([*formula, *signals]).axes
@@ -390,7 +432,7 @@ def test_measured_kernels_are_points_or_bands():
 
 
 def test_panels_of_draws():
-    rows = list(tables.draws([1, 2], [0.0, 2.0, 5.0], 9, None, 3, 0))
+    rows = dicts(gp_rows.draw_rows([1, 2], [0.0, 2.0, 5.0], 9, None, 3, 0))
     figure = draws(rows)
     assert len(figure.axes) == 6
     for ax in figure.axes:

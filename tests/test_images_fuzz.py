@@ -1,4 +1,4 @@
-"""Broken files of every format: an image, or one line; never a traceback."""
+"""Broken files of every format are read, or refused in one line; never a traceback."""
 
 import random
 
@@ -13,7 +13,7 @@ PER_FORMAT = 2000 // len(FILES) + 1
 
 
 def mutants(data, count, seed):
-    """Flipped, cut, doubled, and overwritten with extreme numbers."""
+    """Copies with bits flipped, parts cut, doubled or overwritten with extreme numbers."""
     draw = random.Random(seed)
     for _ in range(count):
         mutant = bytearray(data)
@@ -36,13 +36,13 @@ def mutants(data, count, seed):
 
 
 def convert(data):
-    """What `dip corrupt - -o -` does with it."""
+    """Read and encode as `dip corrupt - -o -` does."""
     pages = open_stack(data).pages()
     return encode(pages, format_for_pipe(pages[0], len(pages)))
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_mutant_is_an_image_or_one_line(name):
+def test_broken_file_is_read_or_refused_in_one_line(name):
     refused = 0
     for mutant in mutants(FILES[name], PER_FORMAT, name):
         try:
@@ -50,11 +50,11 @@ def test_a_mutant_is_an_image_or_one_line(name):
         except DipError as error:
             refused += 1
             assert "\n" not in str(error)
-    assert refused  # or the mutations were too kind to say anything
+    assert refused  # otherwise the mutations are too mild to test anything
 
 
 @pytest.mark.parametrize("start", range(0, 60, 20))
-def test_mutants_in_real_processes(dip, tmp_path, start):
+def test_command_reads_broken_file_or_refuses_it_in_one_line(dip, tmp_path, start):
     names = sorted(FILES)
     for number in range(start, start + 20):
         name = names[number % len(names)]

@@ -1,4 +1,4 @@
-"""Every format comes in with its own numbers, the right way up, or is refused in one line."""
+"""Every format is read with its own numbers, upright, or is refused in one line."""
 
 import cv2
 import numpy as np
@@ -6,12 +6,12 @@ import PIL.Image
 import pytest
 
 from dipcli.errors import BadImage, DipError, UsageError
-from dipcli.images import Scale, open_stack, read
+from dipcli.images import Image, Scale, as_image, open_stack, read, read_stack
 from tests import pictures as p
 
 
 def numbers(data, **options):
-    """(y, x) or (y, x, sample) of the first page, alpha last."""
+    """The first page as (y, x) or (y, x, sample), alpha last."""
     stack = open_stack(data, **options)
     planes = list(stack.numbers[0])
     if stack.alpha is not None:
@@ -21,12 +21,12 @@ def numbers(data, **options):
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 @pytest.mark.parametrize("samples", [1, 3, 4])
-def test_png_of_opencv(dtype, samples):
+def test_png_is_read_as_opencv_wrote_it(dtype, samples):
     array = p.gray(dtype) if samples == 1 else p.colour(dtype, samples)
     np.testing.assert_array_equal(numbers(p.opencv(array)), array)
 
 
-def test_png_of_gray_and_alpha_of_16_bits():
+def test_png_of_16_bits_may_be_gray_with_alpha():
     import imagecodecs
 
     array = p.colour("uint16", 2)
@@ -34,8 +34,8 @@ def test_png_of_gray_and_alpha_of_16_bits():
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4])
-def test_few_bits_become_eight(bits):
-    """Checked against OpenCV, which widens them too."""
+def test_images_of_few_bits_are_widened_to_eight(bits):
+    """As OpenCV does, too."""
     data = p.palette_png(bits)
     np.testing.assert_array_equal(numbers(data), cv2.cvtColor(_cv(data), cv2.COLOR_BGR2RGB))
     data = p.bilevel_png()
@@ -46,7 +46,7 @@ def _cv(data):
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
 
 
-def test_a_transparent_colour_is_alpha():
+def test_transparent_colour_becomes_alpha():
     array = p.gray()
     array[2:4] = 77
     data = p.pillow(array, "PNG", transparency=77)
@@ -55,7 +55,7 @@ def test_a_transparent_colour_is_alpha():
     np.testing.assert_array_equal(got[..., 1], np.where(array == 77, 0, 255))
 
 
-def test_palette_with_transparency():
+def test_transparent_palette_entry_becomes_alpha():
     picture = PIL.Image.fromarray(p.gray(top=3)).convert("RGB").quantize(4)
     index = np.asarray(picture)
     got = numbers(p.pillow(picture, "PNG", transparency=0))
@@ -65,7 +65,7 @@ def test_palette_with_transparency():
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("form", ["PNG", "TIFF", "JPEG"])
 def test_exif_orientation_is_applied(orientation, form):
-    """Against Pillow's own transposition."""
+    """As Pillow does, too."""
     from PIL import ImageOps
 
     array = np.zeros((16, 32), np.uint8)
@@ -81,37 +81,37 @@ def test_exif_orientation_is_applied(orientation, form):
 
 @pytest.mark.parametrize("extension", [".pgm", ".ppm"])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-def test_netpbm_of_opencv(extension, dtype):
+def test_netpbm_is_read_as_opencv_wrote_it(extension, dtype):
     array = p.gray(dtype) if extension == ".pgm" else p.colour(dtype)
     np.testing.assert_array_equal(numbers(p.opencv(array, extension)), array)
 
 
-def test_netpbm_in_words():
+def test_netpbm_bitmaps_maxval_and_alpha_are_honoured():
     np.testing.assert_array_equal(numbers(b"P1\n3 1\n1 0 1\n"), [[0, 255, 0]])  # 1 is black
     np.testing.assert_array_equal(numbers(b"P2\n2 1\n15\n5 15\n"), [[85, 255]])
     pam = b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n\1\2\3\4"
     np.testing.assert_array_equal(numbers(pam), [[[1, 2, 3, 4]]])
 
 
-def test_pfm_begins_at_the_bottom():
+def test_pfm_is_stored_from_the_bottom_row():
     array = np.arange(6, dtype=np.float32).reshape(2, 3)
     np.testing.assert_array_equal(numbers(p.opencv(array, ".pfm")), array)
 
 
 @pytest.mark.parametrize("form", ["BMP", "GIF", "WEBP"])
-def test_photographs(form):
+def test_bmp_gif_and_webp_are_read(form):
     array = p.gray()
     options = {"lossless": True} if form == "WEBP" else {}
     got = numbers(p.pillow(array, form, **options))
     np.testing.assert_array_equal(got if got.ndim == 2 else got[..., 0], array)
 
 
-def test_cmyk_jpeg_is_rgb():
+def test_cmyk_jpeg_is_converted_to_rgb():
     data = p.pillow(PIL.Image.fromarray(p.colour()).convert("CMYK"), "JPEG")
     assert open_stack(data).numbers.shape == (1, 3, 9, 13)
 
 
-def test_the_first_frame_of_an_animation_and_a_note():
+def test_animation_is_reduced_to_its_first_frame_with_a_note():
     frames = [PIL.Image.fromarray(p.gray()) for _ in range(3)]
     data = p.pillow(frames[0], "GIF", save_all=True, append_images=frames[1:])
     stack = open_stack(data)
@@ -120,7 +120,7 @@ def test_the_first_frame_of_an_animation_and_a_note():
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "i2", "i4", "f2", "f4", "f8", ">u2", ">f4"])
-def test_tiff_and_npy_of_every_type(dtype):
+def test_tiff_and_npy_keep_every_type_of_numbers(dtype):
     array = (np.arange(117).reshape(9, 13) - 5).astype(dtype)
     for data in (p.tiff(array), p.npy(array)):
         stack = open_stack(data)
@@ -131,7 +131,7 @@ def test_tiff_and_npy_of_every_type(dtype):
 @pytest.mark.parametrize("compression", ["lzw", "zlib", "packbits", "zstd"])
 @pytest.mark.parametrize("predictor", [False, True])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-def test_compressed_tiff(compression, predictor, dtype):
+def test_compressed_tiff_is_read(compression, predictor, dtype):
     if predictor and compression == "packbits":
         predictor = False
     array = (np.random.default_rng(0).random((20, 30)) * 200).astype(dtype)
@@ -139,7 +139,7 @@ def test_compressed_tiff(compression, predictor, dtype):
     np.testing.assert_array_equal(numbers(data), array)
 
 
-def test_tiff_photometrics():
+def test_tiff_photometrics_are_converted_to_gray_or_rgb():
     array = p.gray()
     np.testing.assert_array_equal(numbers(p.tiff(array, photometric="miniswhite")), 255 - array)
     colormap = np.random.default_rng(0).integers(0, 256, (3, 256)).astype(np.uint16) * 257
@@ -155,7 +155,7 @@ def test_tiff_photometrics():
     np.testing.assert_array_equal(numbers(p.tiff(bilevel)), bilevel * np.uint8(255))
 
 
-def test_axes_of_stacks():
+def test_axes_are_pages_or_channels():
     array = p.gray("uint16", 2 * 3 * 9).reshape(2, 3, 9, 13)
     imagej = p.tiff(array, imagej=True, metadata={"axes": "ZCYX"})
     stack = open_stack(imagej)
@@ -168,20 +168,20 @@ def test_axes_of_stacks():
     np.testing.assert_array_equal(open_stack(p.npy(array), axes="ZCYX").numbers, array)
     five = p.tiff(p.colour(samples=5), planarconfig="contig")
     assert open_stack(five).numbers.shape == (1, 5, 9, 13)
-    with pytest.raises(BadImage, match="--axes ZCYX names 4 axes, and it has 3"):
+    with pytest.raises(BadImage, match="--axes ZCYX names 4 axes; the file has 3"):
         open_stack(pages, axes="ZCYX")
-    with pytest.raises(BadImage, match="say what the axes are"):
+    with pytest.raises(BadImage, match="name its axes, as in --axes ZYX"):
         open_stack(p.npy(array))
-    with pytest.raises(BadImage, match="this format has"):
+    with pytest.raises(BadImage, match="this format has fixed axes"):
         open_stack(p.opencv(p.gray()), axes="ZYX")
 
 
-def test_pages_are_chosen_from_one():
+def test_pages_are_counted_from_1():
     data = p.tiff(p.gray(height=4 * 9).reshape(4, 9, 13))
     stack = open_stack(data)
     assert [image.page for image in stack.pages("2-3")] == [2, 3]
     assert [image.page for image in stack.pages()] == [1, 2, 3, 4]
-    with pytest.raises(BadImage, match="no page 5: there are 4 pages"):
+    with pytest.raises(BadImage, match="there is no page 5: the pages are 1 to 4"):
         stack.pages("5")
     for wrong in ("0", "3-2", "x", "1-", "-1", ""):
         with pytest.raises(UsageError):
@@ -211,7 +211,7 @@ def test_pages_are_chosen_from_one():
         (np.uint16([[3]]), "100:4100", (4000, 100)),
     ],
 )
-def test_the_scale(array, how, scale):
+def test_normalize_chooses_the_scale(array, how, scale):
     image = open_stack(p.npy(array)).pages(normalize=how)[0]
     assert image.scale == Scale(*scale)
     known = np.isfinite(array)
@@ -221,12 +221,12 @@ def test_the_scale(array, how, scale):
 
 
 @pytest.mark.parametrize("how", ["1:1", "2:1", "nan:1", "0:inf", "x", ":", "1"])
-def test_a_scale_that_cannot_be_meant(how):
-    with pytest.raises(UsageError, match="--normalize is auto"):
+def test_invalid_normalize_is_refused(how):
+    with pytest.raises(UsageError, match="--normalize must be auto"):
         open_stack(p.npy(p.gray())).pages(normalize=how)
 
 
-def test_the_scale_is_that_of_the_whole_file():
+def test_scale_is_chosen_from_all_pages():
     stack = np.stack([p.gray("uint16", top=99), p.gray("uint16", top=60000) | 1 << 15])
     assert open_stack(p.tiff(stack)).pages("1")[0].scale.scale == 65535
 
@@ -252,17 +252,17 @@ def test_transparent_and_nan_pixels_are_unknown():
     ("data", "message"),
     [
         (b"", "is empty"),
-        (b"hello", "no image that dip reads"),
-        (b"\x89PNG\r\n\x1a\n", "is broken"),
-        (p.opencv(p.colour())[:100], "is broken"),
+        (b"hello", "is no image that dip reads|is not an image that dip reads"),
+        (b"\x89PNG\r\n\x1a\n", "the file is broken"),
+        (p.opencv(p.colour())[:100], "the file is broken"),
         (p.npy(np.zeros((0, 4))), "has no pixels"),
         (p.npy(np.zeros((2, 2), complex)), "not integers or floats"),
-        (p.npy(np.zeros(3)), "say what the axes are"),
+        (p.npy(np.zeros(3)), "name its axes"),
         (p.npy(np.array([["a"]])), "not integers or floats"),
         (b"P5\n99999 99999\n255\n", "claims"),
     ],
 )
-def test_what_is_not_an_image(tmp_path, data, message):
+def test_file_that_is_not_an_image_is_refused_in_one_line(tmp_path, data, message):
     path = tmp_path / "x.png"
     path.write_bytes(data)
     with pytest.raises(BadImage, match=message) as caught:
@@ -271,7 +271,7 @@ def test_what_is_not_an_image(tmp_path, data, message):
     assert str(path) in str(caught.value)
 
 
-def test_an_absurd_size_is_refused_before_memory_is_asked_for():
+def test_absurd_size_is_refused_before_memory_is_allocated():
     header = p.opencv(p.gray())
     import struct
     import zlib
@@ -288,14 +288,14 @@ def test_an_absurd_size_is_refused_before_memory_is_asked_for():
         open_stack(data)
 
 
-def test_files_that_are_not_there(tmp_path):
+def test_missing_files_and_folders_are_refused(tmp_path):
     with pytest.raises(BadImage, match="No such file"):
         read(tmp_path / "absent.png")
     with pytest.raises(BadImage, match="Is a directory"):
         read(tmp_path)
 
 
-def test_builtins():
+def test_builtin_images_are_read_by_name():
     assert read("builtin:astronaut").pixels.shape == (3, 512, 512)
     assert read("builtin:camera").pixels.shape == (1, 512, 512)
     assert read("builtin:triangle").size == (256, 256)
@@ -307,7 +307,7 @@ def test_builtins():
             read(f"builtin:{wrong}")
 
 
-def test_every_photograph_is_there():
+def test_every_builtin_photograph_is_installed():
     from dipcli.images.builtin import PHOTOGRAPHS
 
     for name in PHOTOGRAPHS:
@@ -315,14 +315,75 @@ def test_every_photograph_is_there():
 
 
 @pytest.mark.parametrize("side", [0.2, 0.5, 0.9])
-def test_the_pattern_of_the_triangle(side):
-    """What the published files have in common: even rows of the square are lower by 85."""
+def test_triangle_has_the_lines_of_the_published_files(side):
+    """As in the published files, the even rows of the square are lower by 85."""
     from dipcli.images.builtin import triangle
 
-    bare, drawn = triangle(0).astype(int), triangle(side).astype(int)
+    bare, lined = triangle(0).astype(int), triangle(side).astype(int)
     covered = int(side * 256)
-    difference = bare - drawn
+    difference = bare - lined
     assert (difference[:covered:2, :covered] == 85).all()
     difference[:covered:2, :covered] = 0
     assert not difference.any()
-    assert set(np.unique(drawn)) >= {0, 85, 170, 255} or side < 0.5
+    assert set(np.unique(lined)) >= {0, 85, 170, 255} or side < 0.5
+
+
+def test_read_and_read_stack_read_pages_with_options():
+    array = p.gray("uint16", 3 * 9, top=900).reshape(3, 9, 13)
+    data = p.tiff(array)
+    assert read(data, 2).page == 2
+    assert [image.page for image in read_stack(data, "2-3")] == [2, 3]
+    np.testing.assert_array_equal(read(data, 3, normalize="0:1000").raw[0], array[2])
+    assert read(data, normalize="0:1000").scale == Scale(1000)
+    assert read(p.tiff(array), axes="CYX").channels == 3
+    with pytest.raises(UsageError):
+        read(data, 0)
+
+
+def test_to_numpy_returns_the_numbers_of_the_file():
+    for array in (p.gray(), p.gray("uint16"), p.colour(), np.float32([[-3, 5.5]])):
+        image = read(p.npy(array))
+        got = image.to_numpy()
+        assert got.dtype == array.dtype
+        np.testing.assert_array_equal(got, array)
+        got[:] = 0  # a copy
+        moved = image.with_pixels(image.pixels * 1.0)
+        np.testing.assert_allclose(moved.to_numpy(), array, atol=1e-6)
+    holes = image.with_pixels(np.where(image.pixels > 0.5, np.nan, image.pixels))
+    np.testing.assert_array_equal(holes.to_numpy(), [[-3, np.nan]])
+
+
+def test_repr_is_short():
+    image = read("builtin:astronaut")
+    assert repr(image) == "Image(512x512, 3 channels, uint8)"
+    pixels = image.pixels[:1].copy()
+    pixels[0, 0, :5] = np.nan
+    text = repr(image.with_pixels(pixels))
+    assert text == "Image(512x512, 1 channel, uint8, 5 unknown pixels)"
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_preview_is_a_small_png_with_transparent_unknown_pixels(channels):
+    pixels = np.full((channels, 30, 2100), 0.5, np.float32)
+    pixels[:, :, :300] = np.nan
+    picture = _cv(Image(pixels)._repr_png_())
+    assert picture.shape == (10, 700, 4)
+    assert (picture[:, :99, 3] == 0).all()
+    assert (picture[:, 101:] == [128, 128, 128, 255]).all()
+
+
+def test_arrays_and_files_are_images():
+    array = p.gray()
+    image, name = as_image(array)
+    assert name == "array"
+    np.testing.assert_array_equal(image.raw[0], array)
+    assert image.scale == Scale(255)
+    assert as_image(np.float32([[0.25, np.nan]]))[0].unknown.tolist() == [[[False, True]]]
+    assert as_image(p.colour())[0].channels == 3
+    assert as_image("builtin:camera")[1] == "builtin:camera"
+    assert as_image(image) == (image, "image")
+    like = read(p.npy(np.uint16([[1000, 5000]])))
+    assert as_image(np.uint16([[1000]]), like=like)[0].scale == like.scale
+    for wrong in (np.zeros(3), np.zeros((2, 2), complex), np.zeros((0, 2)), "nothing"):
+        with pytest.raises(BadImage):
+            as_image(wrong)

@@ -1,4 +1,4 @@
-"""What comes in goes out as it came; programs that are not ours say so."""
+"""Images are written like the files that they come from, as other programs confirm."""
 
 import io
 import json
@@ -25,10 +25,10 @@ def tif(data):
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 @pytest.mark.parametrize("samples", [1, 3, 4])
-def test_png_as_it_came(dtype, samples):
+def test_png_is_written_unchanged(dtype, samples):
     array = p.gray(dtype) if samples == 1 else p.colour(dtype, samples)
     if samples == 4:
-        array[:4, :, 3] = 0  # with colours beneath that nobody sees
+        array[:4, :, 3] = 0  # with invisible colours beneath
     out = through(p.opencv(array), "png").data
     np.testing.assert_array_equal(p.opencv_read(out), array)
 
@@ -36,7 +36,7 @@ def test_png_as_it_came(dtype, samples):
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 @pytest.mark.parametrize("samples", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("pages", [1, 3])
-def test_tiff_as_it_came(dtype, samples, pages):
+def test_tiff_is_written_unchanged(dtype, samples, pages):
     array = (np.random.default_rng(0).random((pages, 9, 13, samples)) * 250).astype(dtype)
     stacked = array[..., 0] if samples == 1 else array
     options = {"planarconfig": "contig"} if samples > 1 else {}
@@ -50,8 +50,8 @@ def test_tiff_as_it_came(dtype, samples, pages):
     np.testing.assert_array_equal(again.numbers, array.transpose(0, 3, 1, 2))
 
 
-def test_pixels_survive_without_the_files_numbers():
-    """8 and 16 bits are exact also after arithmetic in float32."""
+def test_pixels_round_trip_without_the_numbers_of_the_file():
+    """8 and 16 bits are exact even after arithmetic in float32."""
     for array in (np.arange(256, dtype="u1"), np.arange(65536, dtype="u2")):
         image = open_stack(p.npy(array[None])).pages()[0]
         moved = image.with_pixels(image.pixels * 1.0)
@@ -60,7 +60,7 @@ def test_pixels_survive_without_the_files_numbers():
         np.testing.assert_array_equal(np.load(io.BytesIO(out))[0], array)
 
 
-def test_tiff_with_alpha():
+def test_tiff_keeps_alpha():
     array = p.colour("uint16", 4)
     array[0, :, 3] = 0
     data = p.tiff(array, photometric="rgb", extrasamples=["unassalpha"])
@@ -69,7 +69,7 @@ def test_tiff_with_alpha():
         assert written.pages[0].extrasamples == (2,)
 
 
-def test_every_format_goes_to_every_other_that_holds_it():
+def test_every_format_converts_to_every_other_that_can_hold_it():
     for name, data in p.every_format().items():
         for form in ("png", "tiff", "jpeg", "webp", "npy"):
             try:
@@ -81,7 +81,7 @@ def test_every_format_goes_to_every_other_that_holds_it():
                 assert stack.numbers.shape[2:] == (9, 13), (name, form)
 
 
-def test_imagej_stack_with_its_pixel_size():
+def test_imagej_stack_keeps_its_metadata():
     array = p.gray("uint16", 2 * 3 * 9).reshape(2, 3, 9, 13)
     metadata = {"axes": "ZCYX", "unit": "um", "spacing": 0.5, "Labels": list("abcdef")}
     data = p.tiff(array, imagej=True, resolution=(4.5, 4.5), metadata=metadata)
@@ -98,7 +98,7 @@ def test_imagej_stack_with_its_pixel_size():
         assert one.imagej_metadata["unit"] == "um"
 
 
-def test_ome_stack_with_its_channel_names():
+def test_ome_stack_keeps_channel_names_and_corrects_sizes():
     array = p.gray("uint16", 2 * 3 * 9).reshape(2, 3, 9, 13)
     metadata = {
         "axes": "TCYX",
@@ -122,7 +122,7 @@ def test_ome_stack_with_its_channel_names():
             assert word in written.ome_metadata
 
 
-def test_resolution_and_profile_are_carried_over():
+def test_resolution_and_colour_profile_are_kept():
     from PIL import ImageCms
 
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -133,7 +133,7 @@ def test_resolution_and_profile_are_carried_over():
             assert written.info["icc_profile"] == profile, form
 
 
-def test_a_grayscale_result_drops_a_colour_profile():
+def test_gray_image_drops_a_colour_profile():
     from PIL import ImageCms
 
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -142,7 +142,7 @@ def test_a_grayscale_result_drops_a_colour_profile():
     assert "icc_profile" not in PIL.Image.open(io.BytesIO(out)).info
 
 
-def test_a_description_is_kept_and_never_written_to():
+def test_description_is_kept_and_provenance_is_elsewhere():
     data = p.tiff(p.gray(), description="cells, day 3")
     with tif(through(data, "tiff").data) as written:
         assert written.pages[0].description == "cells, day 3"
@@ -161,14 +161,14 @@ def test_a_description_is_kept_and_never_written_to():
         (np.uint8([[0, 255]]), "8", "uint8", 255),
     ],
 )
-def test_depth(array, depth, dtype, top):
+def test_depth_sets_type_and_scale(array, depth, dtype, top):
     out = np.load(io.BytesIO(through(p.npy(array), "npy", depth).data))
     assert out.dtype == dtype
     assert out.max() == top
 
 
-def test_the_scale_is_written_down_and_found_again():
-    """A dark 16-bit result must not be taken for a 10-bit one."""
+def test_scale_is_recorded_and_read_again():
+    """Otherwise a dark 16-bit image would be read as a 10-bit one."""
     dark = p.npy(np.full((4, 4), 0.01, np.float32))
     out = through(dark, "png")
     assert "PNG cannot hold float32: written as 16-bit integers" in out.notes
@@ -177,18 +177,18 @@ def test_the_scale_is_written_down_and_found_again():
     np.testing.assert_allclose(stack.pages()[0].pixels, 0.01, atol=1e-5)
     hostile = dict.fromkeys(("scale", "offset"), "nonsense")
     image = Image(np.zeros((1, 2, 2), np.float32), history=hostile)
-    assert encode([image], "png").data  # replaced by the true one
+    assert encode([image], "png").data  # replaced by the true scale
 
 
 @pytest.mark.parametrize("scale", [0, -1, float("inf"), "x", None, [1]])
-def test_a_forged_scale_is_not_believed(scale):
+def test_invalid_recorded_scale_is_ignored(scale):
     from dipcli.images.scale import choose
 
     history = {"scale": scale, "offset": 0}
     assert choose(np.uint8([[3]]), "auto", history) == Scale(255)
 
 
-def test_what_is_clipped_is_said():
+def test_clipping_is_noted():
     image = Image(np.float32([[[-0.5, 0.5, 0.5, 1.5]]]))
     (remark,) = encode([image], "png").notes
     assert remark.startswith("50 % of the values are outside")
@@ -196,12 +196,12 @@ def test_what_is_clipped_is_said():
 
 
 @pytest.mark.parametrize("depth", ["8", "16"])
-def test_unknown_pixels_are_transparent(depth):
+def test_unknown_pixels_are_written_transparent(depth):
     pixels = np.full((3, 4, 5), 0.5, np.float32)
     pixels[:, 0, :3] = np.nan
     encoded = encode([Image(pixels)], "png", depth)
     got = p.opencv_read(encoded.data)
-    assert (got[0, :3] == 0).all()  # and nothing is left beneath
+    assert (got[0, :3] == 0).all()  # without the old colours beneath
     assert (got[1:, :, 3] == np.iinfo(got.dtype).max).all()
     assert "3 of 20 pixels are unknown" in encoded.notes
     for form in ("png", "tiff", "webp"):
@@ -209,7 +209,7 @@ def test_unknown_pixels_are_transparent(depth):
         np.testing.assert_array_equal(np.isnan(back.pixels), np.isnan(pixels))
 
 
-def test_unknown_pixels_are_nan_in_floats():
+def test_unknown_pixels_are_written_as_nan_in_floats():
     pixels = np.full((1, 4, 5), 0.5, np.float32)
     pixels[:, 1] = np.nan
     for form in ("tiff", "npy"):
@@ -218,7 +218,7 @@ def test_unknown_pixels_are_nan_in_floats():
     assert any("written as floats" in note for note in encode([Image(pixels)], "npy").notes)
 
 
-def test_what_cannot_hold_unknown_pixels_is_refused():
+def test_formats_that_cannot_hold_unknown_pixels_refuse_them():
     pixels = np.full((3, 4, 5), 0.5, np.float32)
     pixels[:, 1] = np.nan
     with pytest.raises(BadImage, match="jpeg cannot hold unknown pixels: write PNG or TIFF"):
@@ -240,7 +240,7 @@ def test_known_pixels_never_become_transparent_by_rounding():
     assert (p.opencv_read(out)[..., 3] == 1).all()
 
 
-def test_what_a_format_cannot_hold():
+def test_formats_refuse_pages_and_channels_that_they_cannot_hold():
     stack = p.tiff(np.stack([p.gray(), p.gray()]))
     with pytest.raises(BadImage, match="png holds one page, and there are 2"):
         through(stack, "png")
@@ -249,18 +249,31 @@ def test_what_a_format_cannot_hold():
         through(five, "png")
 
 
-def test_the_same_bytes_twice():
+def test_encoding_is_reproducible():
     for data in p.every_format().values():
         assert through(data, "tiff").data == through(data, "tiff").data
 
 
-def test_write_refuses_to_replace(here):
+def test_write_refuses_to_overwrite_another_file(here):
     image, other = read(p.opencv(p.gray())), read(p.opencv(p.gray()))
-    write(image, "a.png")
-    write(image, "a.png")  # the same bytes: nothing to do
+    write("a.png", image)
+    write("a.png", image)  # the same bytes are not refused
     with pytest.raises(OutputExists, match="-f replaces it"):
-        write(other, "a.png")
-    write(other, "a.png", force=True)
-    with pytest.raises(UsageError, match="names no format"):
-        write(image, "a.xyz")
+        write("a.png", other)
+    write("a.png", other, force=True)
+    with pytest.raises(UsageError, match="has no extension that dip writes"):
+        write("a.xyz", image)
     assert [path.name for path in here.iterdir()] == ["a.png"]
+
+
+def test_write_takes_stacks_depth_and_provenance(here):
+    array = p.gray("uint16", 3 * 9).reshape(3, 9, 13)
+    stack = open_stack(p.tiff(array)).pages()
+    write("a.tif", stack, provenance={"made": "here"})
+    again = open_stack("a.tif")
+    np.testing.assert_array_equal(again.numbers[:, 0], array)
+    assert again.history["made"] == "here"
+    write("b.png", stack[0], depth="8")
+    assert read("b.png").dtype == np.uint8
+    with pytest.raises(BadImage, match="all pages of a stack must have one size: page 2 differs"):
+        write("c.tif", [stack[0], read(p.opencv(p.colour()))])

@@ -1,4 +1,4 @@
-"""The bound on convolutions: against singular values, and what the networks do with it."""
+"""The bound on spectral norms: against singular values, and in networks and fits."""
 
 import numpy as np
 import pytest
@@ -8,9 +8,9 @@ from torch import nn
 from dipcli.errors import UsageError
 from dipcli.fitting import bound
 from dipcli.fitting.loop import Fit
-from dipcli.fitting.settings import Settings, resolve
+from dipcli.fitting.settings import Settings
 from dipcli.nets import inputs, lipschitz, seeded
-from dipcli.nets.architecture import Architecture
+from dipcli.nets.architecture import NetworkSettings
 from dipcli.nets.layers import Conv, Up
 from dipcli.store import open_store
 
@@ -28,8 +28,8 @@ def singular(matrix):
 
 
 def used(net):
-    """The matrices of each convolution over space as the last pass used them, by its module."""
-    skips = {m.stage.conv: m.of_skip for m in net.modules() if isinstance(m, Up)}
+    """The weights of each k x k convolution as the last pass used them, by its module."""
+    skips = {m.stage.conv: m.skip_weight for m in net.modules() if isinstance(m, Up)}
     return {
         conv: [conv.bounded(w) for w in (conv.weight, skips.get(conv)) if w is not None]
         for conv in net.modules()
@@ -38,7 +38,7 @@ def used(net):
 
 
 @pytest.mark.parametrize("repeat", [1, 3])
-def test_norms_are_the_largest_singular_values(repeat):
+def test_spectral_norms_equal_the_largest_singular_values(repeat):
     shapes = [WIDE, TALL, ONE, (128, 3, 3, 128), (128, 3, 3, 32), (4, 3, 3, 30)] * repeat
     matrices = [[draw(*shape, seed=i)] for i, shape in enumerate(shapes)]
     matrices.append([draw(8, 3, 3, 6, seed=1), draw(8, 3, 3, 4, seed=2)])  # two side by side
@@ -47,8 +47,8 @@ def test_norms_are_the_largest_singular_values(repeat):
     assert norms.tolist() == pytest.approx([singular(m) for m in matrices], rel=1e-5)
 
 
-def test_norms_of_close_singular_values_and_of_small_and_of_no_weights():
-    """Where the power method is slow: the largest two differ by a ten thousandth."""
+def test_spectral_norms_of_close_singular_values_and_of_tiny_weights():
+    """The largest two differ by a ten thousandth, where the power method is slow."""
     left, _ = torch.linalg.qr(draw(32, 32))
     right, _ = torch.linalg.qr(draw(100, 32, seed=1))
     values = torch.linspace(1, 0.1, 32)
@@ -67,8 +67,8 @@ ARCHES = [
 
 @pytest.mark.parametrize("limit", [0.05, 0.6, 100.0])
 @pytest.mark.parametrize("words", ARCHES, ids=lambda words: words["arch"])
-def test_a_network_uses_weights_within_the_bound(words, limit):
-    arch = Architecture(width=(12,), depth=2, norm="mean-only", lipschitz=str(limit), **words)
+def test_networks_use_weights_within_the_bound(words, limit):
+    arch = NetworkSettings(width=(12,), depth=2, norm="mean-only", lipschitz=str(limit), **words)
     net = seeded.build(arch, 3, (16, 16), 0)
     z = inputs.make(arch, 3, (16, 16), torch.Generator().manual_seed(0))
     net(z)
@@ -83,12 +83,12 @@ def test_a_network_uses_weights_within_the_bound(words, limit):
 
 
 def plain(weight, limit):
-    """As published: no gradient through the singular value."""
+    """The published bound: no gradient through the singular value."""
     sigma = torch.linalg.svdvals(weight.detach().flatten(1))[0]
     return weight / max(1.0, (sigma / limit).item())
 
 
-def test_the_gradient_takes_the_norm_as_a_constant():
+def test_the_norm_is_a_constant_in_the_gradient():
     conv = Conv(3, 4, 3).double()
     body = nn.Sequential(conv)
     lipschitz.Bound(body, 0.1)()
@@ -103,8 +103,8 @@ def target(channels=1):
     return np.random.default_rng(0).random((channels, 16, 16), dtype=np.float32)
 
 
-def test_it_holds_while_fitting_and_is_not_learnt():
-    settings = resolve({"arch": "decoder", "width": (8,), "depth": 2, "lr": 0.05, "iterations": 20})
+def test_the_bound_holds_during_a_fit_and_is_not_learned():
+    settings = Settings(arch="decoder", width=(8,), depth=2, lr=0.05, iterations=20)
     fit = Fit(target(), settings, 0)
     names = {name for name, _ in fit.net.named_parameters()}
     for _ in fit.frames():
@@ -117,14 +117,14 @@ def test_it_holds_while_fitting_and_is_not_learnt():
     )
 
 
-def test_batch_normalisation_undoes_it():
-    """It scales what comes out: all that is left of the bound is the epsilon of its variances."""
+def test_batch_normalisation_cancels_the_bound():
+    """It rescales the output; only the epsilon of its variances still depends on the bound."""
 
     def losses(lipschitz, **words):
-        given = {"width": (8,), "depth": 2, "iterations": 5, "input_distribution": "normal"}
-        given |= {"lipschitz": lipschitz, "precision": "float32"}
-        settings = resolve({**given, **words}, "ulyanov")
-        return [frame.loss.item() for frame in Fit(target(), settings, 0).frames()]
+        options = {"width": (8,), "depth": 2, "iterations": 5, "input_distribution": "normal"}
+        options |= {"lipschitz": lipschitz, "precision": "float32"}
+        settings = Settings("ulyanov", **{**options, **words})
+        return [frame.loss for frame in Fit(target(), settings, 0).frames()]
 
     assert losses("0.3") == pytest.approx(losses("0"), rel=5e-3)
     free, bound = (losses(limit, norm="mean-only") for limit in ("0", "0.3"))
@@ -132,15 +132,17 @@ def test_batch_normalisation_undoes_it():
 
 
 @pytest.mark.parametrize("arch", ["linear", "relunet", "deep-decoder", "generator"])
-def test_networks_without_convolutions_over_space_cannot_be_bound(arch):
-    with pytest.raises(UsageError, match=f"{arch} has none; dip, decoder, conv-decoder have"):
-        Settings(arch=arch, lipschitz="1")
+def test_networks_without_k_x_k_convolutions_refuse_a_bound(arch):
+    with pytest.raises(
+        UsageError, match=f"--arch {arch} has none; use dip, decoder or conv-decoder"
+    ):
+        Settings("ulyanov", arch=arch, lipschitz="1")
 
 
 @pytest.mark.parametrize("word", ["-1", "Auto", "nan", "inf", "1,2", ""])
-def test_a_bound_is_auto_or_a_number(word):
-    with pytest.raises(UsageError, match="--lipschitz is auto or a number from 0"):
-        Settings(lipschitz=word)
+def test_invalid_bounds_are_refused(word):
+    with pytest.raises(UsageError, match="--lipschitz must be auto or a number of at least 0"):
+        Settings("ulyanov", lipschitz=word)
 
 
 @pytest.mark.parametrize(
@@ -160,8 +162,8 @@ def test_the_bound_grows_with_the_image_and_falls_with_its_noise(side, sigma, ex
     assert bound.suited((side * 2, side // 2), sigma / 255) == expected
 
 
-def test_auto_is_settled_by_the_image_and_recorded(tmp_path, dip):
-    """By its own noise: nothing of the clean image is given."""
+def test_auto_is_chosen_from_the_image_and_recorded(tmp_path, dip):
+    """The bound depends on the noise of the image; no clean image is needed."""
     noisy = tmp_path / "noisy.png"
     dip("corrupt", "builtin:camera", "downsample:8", "gaussian:25", "-o", noisy)
     words = ("fit", noisy, "--arch", "decoder", "--width", "4", "--depth", "1", "--iterations", "1")
@@ -177,6 +179,6 @@ def test_auto_is_settled_by_the_image_and_recorded(tmp_path, dip):
 
 def test_auto_needs_an_image_and_convolutions(dip):
     refused = dip("gpkernel", "--arch", "decoder", "--lipschitz", "auto", code=2)
-    assert b"--lipschitz auto looks at an image" in refused.stderr
+    assert b"--lipschitz auto needs an image" in refused.stderr
     with pytest.raises(UsageError, match="relunet has none"):
-        Settings(arch="relunet", lipschitz="auto")
+        Settings("ulyanov", arch="relunet", lipschitz="auto")

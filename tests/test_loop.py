@@ -1,4 +1,4 @@
-"""The loop: frames that mean what they say, the same bits again, and from any state."""
+"""The loop: what a frame shows, the same bits again, and the same bits from any state."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dipcli.errors import DipError
-from dipcli.fitting.settings import resolve
+from dipcli.fitting.settings import Settings
 from dipcli.images import read
 from dipcli.registry import ARCHITECTURES as NAMES
 
@@ -19,14 +19,14 @@ def image(size=16, channels=1, seed=0):
     return np.random.default_rng(seed).random((channels, size, size), dtype=np.float32)
 
 
-def fit_of(target, seed=0, preset="ulyanov", **given):
+def fit_of(target, seed=0, preset="ulyanov", **options):
     from dipcli.fitting.loop import Fit
 
-    return Fit(target, resolve({**SMALL, **given}, preset), seed)
+    return Fit(target, Settings(preset, **{**SMALL, **options}), seed)
 
 
 def trajectory(fit):
-    return [(f.iteration, float(f.loss), f.output(), f.average()) for f in fit.frames()]
+    return [(f.iteration, f.loss, f.image, f.average) for f in fit.frames()]
 
 
 def assert_equal(one, other):
@@ -52,43 +52,43 @@ ARCHITECTURES = [
 ]
 
 
-@pytest.mark.parametrize("given", ARCHITECTURES)
-def test_the_same_seed_gives_the_same_bits(given):
-    one, again = (trajectory(fit_of(image(), 3, **given)) for _ in range(2))
+@pytest.mark.parametrize("options", ARCHITECTURES)
+def test_the_same_seed_gives_the_same_bits(options):
+    one, again = (trajectory(fit_of(image(), 3, **options)) for _ in range(2))
     assert [f[0] for f in one] == list(range(13))
     assert_equal(one, again)
-    other = trajectory(fit_of(image(), 4, **given))
+    other = trajectory(fit_of(image(), 4, **options))
     assert one[0][1] != other[0][1]
 
 
-@pytest.mark.parametrize("given", ARCHITECTURES)
+@pytest.mark.parametrize("options", ARCHITECTURES)
 @pytest.mark.parametrize("at", [0, 1, 7, 12])
-def test_a_state_goes_on_with_the_same_bits(given, at):
-    whole = trajectory(fit_of(image(), **given))
-    first = fit_of(image(), **given)
+def test_a_restored_state_continues_with_the_same_bits(options, at):
+    whole = trajectory(fit_of(image(), **options))
+    first = fit_of(image(), **options)
     for frame in first.frames():
         if frame.iteration == at:
             state = first.state()
             break
-    second = fit_of(image(), **given)
+    second = fit_of(image(), **options)
     second.restore(*state)
     assert_equal(trajectory(second), whole[at:])
 
 
-def test_the_global_generator_is_left_alone():
+def test_the_global_generator_of_torch_is_left_alone():
     torch.manual_seed(5)
     before = torch.get_rng_state()
     trajectory(fit_of(image()))
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_a_frame_is_the_pass_that_the_next_step_descends():
+def test_a_frame_is_the_forward_pass_that_the_next_step_descends():
     """Against Adam written out, with the network's own gradients."""
     target = image()
-    given = {"average": 0.9, "input_noise": 0.0, "precision": "float32"}
-    fit = fit_of(target, **given)
+    options = {"average": 0.9, "input_noise": 0.0, "precision": "float32"}
+    fit = fit_of(target, **options)
     frames = trajectory(fit)
-    mirror = fit_of(target, **given)
+    mirror = fit_of(target, **options)
     parameters = list(mirror.net.parameters())
     m, v = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
     wanted, mean = torch.from_numpy(target)[None], None
@@ -109,7 +109,7 @@ def test_a_frame_is_the_pass_that_the_next_step_descends():
                 p -= 0.01 * step / ((v[k] / (1 - 0.999 ** (i + 1))).sqrt() + 1e-8)
 
 
-def test_a_mean_that_warms_up_forgets_the_first_frames():
+def test_a_running_mean_with_warmup_forgets_the_first_frames():
     frames = trajectory(fit_of(image(), average=0.9, average_warmup=4))
     mean = frames[0][2]
     for t, _, output, average in frames[1:]:
@@ -119,23 +119,23 @@ def test_a_mean_that_warms_up_forgets_the_first_frames():
     assert not np.allclose(plain[-1][3], average, atol=1e-3)
 
 
-def test_input_noise_is_drawn_anew_at_each_step():
+def test_input_noise_differs_at_each_step():
     still = trajectory(fit_of(image(), lr=0.0, input_noise=0.0))
     assert len({loss for _, loss, *_ in still}) == 1
     moving = trajectory(fit_of(image(), lr=0.0, input_noise=0.1))
     assert len({loss for _, loss, *_ in moving}) == 13
 
 
-def test_values_are_dropped_anew_at_each_step():
-    given = {"lr": 0.0, "input_noise": 0.0, "precision": "float32"}
-    frames = trajectory(fit_of(image(), dropout=(0.0, 0.3), **given))
+def test_dropout_drops_other_values_at_each_step():
+    options = {"lr": 0.0, "input_noise": 0.0, "precision": "float32"}
+    frames = trajectory(fit_of(image(), dropout=(0.0, 0.3), **options))
     assert len({loss for _, loss, *_ in frames}) == 13
-    _, loss, output, _ = trajectory(fit_of(image(), **given))[0]
+    _, loss, output, _ = trajectory(fit_of(image(), **options))[0]
     assert all(not np.array_equal(output, dropping) for _, _, dropping, _ in frames)
     assert abs(loss - np.mean([f[1] for f in frames])) < 0.1 * loss
 
 
-def test_each_pass_of_a_step_drops_the_same():
+def test_all_passes_of_a_step_drop_the_same_values():
     fit = fit_of(image(), dropout=(0.2,), precision="float32")
     assert torch.equal(fit._image(fit._z), fit._image(fit._z))
 
@@ -156,7 +156,7 @@ def test_unknown_pixels_are_left_out_of_the_loss():
 
 @pytest.mark.parametrize("arch", [*NAMES])
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 7, 41), (5, 10, 6), (2, 17, 16)])
-def test_any_size_and_number_of_channels(arch, shape):
+def test_images_of_any_size_and_number_of_channels_are_fitted(arch, shape):
     target = np.random.default_rng(0).random(shape, dtype=np.float32)
     mean = 0.0 if arch == "relunet" else 0.9
     frames = trajectory(fit_of(target, arch=arch, iterations=2, average=mean))
@@ -164,7 +164,7 @@ def test_any_size_and_number_of_channels(arch, shape):
     assert np.isfinite(frames[-1][2]).all()
 
 
-def test_bfloat16_runs_and_stays_near():
+def test_bfloat16_stays_near_float32():
     whole = trajectory(fit_of(image(), input_noise=0.0))
     half = trajectory(fit_of(image(), input_noise=0.0, precision="bfloat16"))
     assert half[-1][2].dtype == np.float32
@@ -172,26 +172,26 @@ def test_bfloat16_runs_and_stays_near():
     assert_equal(half, trajectory(fit_of(image(), input_noise=0.0, precision="bfloat16")))
 
 
-def test_it_fits():
+def test_the_loss_falls():
     target = read("builtin:triangle:0:32").pixels
     fit = fit_of(target, width=(32,), depth=3, iterations=150, input_noise=0.0)
-    losses = [float(frame.loss) for frame in fit.frames()]
+    losses = [frame.loss for frame in fit.frames()]
     assert losses[-1] < losses[0] / 20
 
 
-def test_the_cost_is_counted_right():
+def test_the_cost_agrees_with_the_network_and_with_torch():
     """Parameters against the network itself; FLOPs against torch's own counter."""
     from torch.utils.flop_counter import FlopCounterMode
 
     from dipcli.nets.cost import cost
 
-    for given in (
+    for options in (
         {"arch": "dip", "width": (8, 6, 4), "depth": 3, "skip": (4, 0, 2), "pad": "zero"},
         {"arch": "dip", "width": (8,), "depth": 2, "norm": "none", "input_channels": 3},
         {"arch": "linear", "width": (8,), "depth": 2, "average": 0.0},
         {"arch": "relunet", "width": (8,), "depth": 4, "average": 0.0, "batch": 256},
     ):
-        fit = fit_of(image(16, 3), **given)
+        fit = fit_of(image(16, 3), **options)
         expected = cost(fit.settings, 3, (16, 16), 256)
         assert expected.parameters == sum(p.numel() for p in fit.net.parameters())
         with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -204,3 +204,45 @@ def test_settings_are_frozen_and_a_fit_keeps_its_own():
     with pytest.raises(AttributeError):
         fit.settings.lr = 1.0
     assert replace(fit.settings, lr=1.0).lr == 1.0
+
+
+def test_frames_stay_as_they_are_after_later_steps():
+    frames = list(fit_of(image(), average=0.9).frames())
+    again = trajectory(fit_of(image(), average=0.9))
+    assert_equal([(f.iteration, f.loss, f.image, f.average) for f in frames], again)
+
+
+def test_the_image_of_a_pixelwise_network_is_refused_after_the_next_step():
+    frames = list(fit_of(image(), arch="relunet", average=0.0, batch=9).frames())
+    with pytest.raises(DipError, match="before the next step"):
+        _ = frames[0].image
+
+
+class Counting(torch.nn.Module):
+    """A network of the user's with batch statistics, dropout and a buffer."""
+
+    def __init__(self, input_channels, channels):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(input_channels, channels, 3, padding=1)
+        self.norm = torch.nn.BatchNorm2d(channels)
+        self.drop = torch.nn.Dropout(0.3)
+        self.register_buffer("passes", torch.zeros(()))
+
+    def forward(self, z):
+        self.passes += 1
+        return torch.sigmoid(self.drop(self.norm(self.conv(z))) + 0.01 * self.passes)
+
+
+@pytest.mark.parametrize("at", [0, 5])
+def test_a_network_of_the_users_is_reproducible_and_resumes(at):
+    name = NAMES.add(Counting, "counting")
+    whole = trajectory(fit_of(image(), arch=name))
+    assert_equal(trajectory(fit_of(image(), arch=name)), whole)
+    first = fit_of(image(), arch=name)
+    for frame in first.frames():
+        if frame.iteration == at:
+            state = first.state()
+            break
+    second = fit_of(image(), arch=name)
+    second.restore(*state)
+    assert_equal(trajectory(second), whole[at:])

@@ -1,4 +1,4 @@
-"""Losses: each against numpy or scipy, with unknown pixels left out; and in a fit."""
+"""Losses, against numpy and scipy, with unknown pixels left out; and in a fit."""
 
 import numpy as np
 import pytest
@@ -8,19 +8,23 @@ from scipy.stats import norm
 
 from dipcli.errors import UsageError
 from dipcli.fitting.hardware import Hardware
-from dipcli.fitting.losses import huber, words
+from dipcli.fitting.losses import huber
 from dipcli.fitting.losses.base import Target
+from dipcli.fitting.losses.mse import Mse
+from dipcli.fitting.losses.spectral import Spectral
 from dipcli.fitting.losses.sure import divergence
+from dipcli.fitting.losses.tv import Tv
 from dipcli.fitting.objective import Objective
-from dipcli.fitting.settings import Settings, resolve
+from dipcli.fitting.settings import Settings
 from dipcli.registry import LOSSES
 
 torch.set_num_threads(1)
 CPU = torch.device("cpu")
 SMALL = {"width": (8,), "depth": 2, "iterations": 12, "precision": "float32"}
 WORDS = ["mse", "l1", "huber", "poisson", "tv:0.1", "dc:25", "sure:25"]
-WORDS += [f"spectral:{kind}" for kind in words.KINDS]
-OF_PIXELS = [name for name, entry in LOSSES.items() if entry.needs != "image"]
+KINDS = ["plain", "l1", "amplitude", "amplitude-phase", "radial"]
+WORDS += [f"spectral:{kind}" for kind in KINDS]
+PIXELWISE = [name for name, loss in LOSSES.items() if not loss.needs_whole_image]
 
 
 def image(shape=(3, 13, 17), seed=0):
@@ -28,7 +32,7 @@ def image(shape=(3, 13, 17), seed=0):
 
 
 def holed(target, fraction=0.4, seed=5):
-    """Whole pixels unknown, and one number of a single channel."""
+    """Some pixels are unknown, and one number of a single channel."""
     unknown = np.random.default_rng(seed).random(target.shape[1:]) < fraction
     found = np.where(unknown, np.nan, target).astype(np.float32)
     found[0, 2, 3] = np.nan
@@ -36,25 +40,27 @@ def holed(target, fraction=0.4, seed=5):
 
 
 def still(step):
-    """A network whose output no input moves."""
-    pytest.fail("only sure looks at other inputs")
+    """A nudge for losses that do not move the input."""
+    pytest.fail("only sure moves the input")
 
 
 def of(loss, output, target, nudge=still):
-    return float(Objective(target, CPU, loss).image(torch.from_numpy(output)[None], nudge))
+    return float(
+        Objective(target, CPU, LOSSES.parse(loss)).image(torch.from_numpy(output)[None], nudge)
+    )
 
 
-def fit_of(target, seed=0, **given):
+def fit_of(target, seed=0, **options):
     from dipcli.fitting.loop import Fit
 
-    return Fit(target, resolve({**SMALL, **given}, "ulyanov"), seed)
+    return Fit(target, Settings("ulyanov", **{**SMALL, **options}), seed)
 
 
-# -- by numpy, of what is known ------------------------------------------------------------------
+# -- by numpy, at known pixels ---------------------------------------------------------------------
 
 
 def spectra(q, y, known):
-    """Unitary, by the matrices of the transform."""
+    """Unitary Fourier transforms, by matrices."""
     found = []
     for x in (q, y):
         x = np.where(known, x, 0).astype(np.float64)
@@ -99,7 +105,7 @@ def variation(q):
 
 
 def consistency(q, y, sigma):
-    """With scipy's tails where they are not clamped."""
+    """The loss dc, with the normal distribution of scipy."""
     y = np.clip(y, 0, 1)
     y = np.where(y == 0, 5e-4, np.where(y == 1, 1 - 5e-4, y))
     s = norm.cdf(y, q, sigma)
@@ -123,21 +129,21 @@ BY_NUMPY = {
     ),
     "tv:0.1": lambda q, y, known: np.mean((q - y)[known] ** 2) + 0.1 * variation(q),
     "dc:25": lambda q, y, known: consistency(q[known], y[known], 25 / 255),
-    **{f"spectral:{kind}": by_kind(kind) for kind in words.KINDS},
+    **{f"spectral:{kind}": by_kind(kind) for kind in KINDS},
 }
 
 
 @pytest.mark.parametrize("loss", BY_NUMPY)
 @pytest.mark.parametrize("holes", [False, True])
 @pytest.mark.parametrize("shape", [(3, 13, 17), (1, 8, 8), (2, 5, 1)])
-def test_a_loss_is_that_of_numpy(loss, holes, shape):
+def test_losses_equal_numpy_and_ignore_unknown_pixels(loss, holes, shape):
     y, q = image(shape), image(shape, 1)
     y[:, 1, 0], y[:, 0, 0] = 0, 1
     target = holed(y) if holes and min(shape[1:]) > 3 else y
     known = ~np.isnan(target)
     expected = BY_NUMPY[loss](*(x.astype(np.float64) for x in (q, y)), known)
     assert of(loss, q, target) == pytest.approx(expected, rel=2e-5)
-    if loss != "tv:0.1":  # which is of the whole output
+    if loss != "tv:0.1":  # whose variation is that of the whole output
         other = np.where(known, q, image(shape, 7))
         assert of(loss, other, target) == pytest.approx(of(loss, q, target), rel=1e-6)
 
@@ -147,11 +153,10 @@ def test_every_loss_is_tested():
     assert set(BY_NUMPY) | {"sure:25"} == set(WORDS)
 
 
-@pytest.mark.parametrize("loss", OF_PIXELS)
-def test_losses_of_pixels(loss):
-    """Those of a batch are those of an image of these pixels alone."""
+@pytest.mark.parametrize("loss", PIXELWISE)
+def test_the_loss_of_a_batch_equals_that_of_an_image_of_its_pixels(loss):
     target = holed(image())
-    objective = Objective(target, CPU, loss)
+    objective = Objective(target, CPU, LOSSES.parse(loss))
     places = objective.draw(40, torch.Generator().manual_seed(0))
     q = image((3, 1, 40), 3)
     some = target.reshape(3, -1)[:, places][:, None]
@@ -160,33 +165,28 @@ def test_losses_of_pixels(loss):
 
 
 @pytest.mark.parametrize("loss", [w for w in WORDS if not w.startswith("sure")])
-def test_the_gradient_is_that_of_small_changes(loss):
+def test_gradients_equal_finite_differences(loss):
     y, q = holed(image((1, 6, 7))), 0.8 * image((1, 6, 7), 1) + 0.1
     target = Target(
         torch.from_numpy(np.nan_to_num(y)).double()[None],
         torch.from_numpy(~np.isnan(y))[None],
         torch.from_numpy(~np.isnan(y) / (~np.isnan(y)).sum())[None],
     )
-    name, values = words.parse(loss)
-    made = LOSSES[name].load()(*values)
+    made = LOSSES.parse(loss)
 
     def whole(x):
-        loss = made(x, target)
-        more = made.more(x, target, still)
-        return loss if more is None else loss + more
+        distance, extra = made(x, target), made.extra(x, target, still)
+        return distance if extra is None else distance + extra
 
-    if loss == "spectral:radial":
-        whole(target.values)
-        made._weight = made._weight.double()
     x = torch.from_numpy(q).double()[None].requires_grad_()
     assert torch.autograd.gradcheck(whole, (x,), eps=1e-6, atol=1e-5)
 
 
-def test_huber_and_poisson_are_torch_s():
+def test_huber_and_poisson_equal_torch():
     q, y = (torch.from_numpy(image(seed=s)) for s in (0, 1))
     expected = 2 * torch.nn.functional.huber_loss(q, y, delta=huber.DELTA)
     assert of("huber", q.numpy(), y.numpy()) == pytest.approx(float(expected), rel=1e-5)
-    # they differ by what does not depend on q, and by what is added to the dark
+    # up to a term without q, and with the same offset for dark pixels
     poisson = [
         torch.nn.functional.poisson_nll_loss(x + 1e-3, y + 1e-3, log_input=False, eps=0)
         for x in (q, y)
@@ -196,13 +196,12 @@ def test_huber_and_poisson_are_torch_s():
 
 
 @pytest.mark.parametrize("loss", ["l1", "huber", "poisson", "spectral:plain", "spectral:l1"])
-def test_the_target_itself_costs_nothing(loss):
+def test_the_loss_of_the_target_itself_is_0(loss):
     y = image()
     assert of(loss, y, y) == pytest.approx(0, abs=1e-6)
 
 
-def test_a_radius_counts_as_noise_does():
-    """Of white noise every power has the same mean, that of mse."""
+def test_radial_weights_keep_the_loss_of_white_noise():
     noise = np.random.default_rng(0).normal(0, 0.1, (1, 128, 96)).astype(np.float32)
     zero = np.zeros_like(noise)
     for power in (-1, 0, 1, 2):
@@ -213,22 +212,22 @@ def test_a_radius_counts_as_noise_does():
 # -- dc ------------------------------------------------------------------------------------------
 
 
-def test_dc_is_small_where_the_image_is_right():
+def test_dc_is_smallest_for_the_clean_image_and_the_true_sigma():
     rng = np.random.default_rng(0)
     clean = 0.2 + 0.6 * image((1, 64, 64))
     noisy = np.clip(clean + rng.normal(0, 25 / 255, clean.shape), 0, 1).astype(np.float32)
     right = of("dc:25", clean, noisy)
     assert right < 0.1
-    assert of("dc:25", noisy, noisy) > 10 * right  # fitting the noise is no explanation of it
+    assert of("dc:25", noisy, noisy) > 10 * right  # fitting the noise does not help
     assert of("dc:50", clean, noisy) > 5 * right
     assert of("dc:25", clean + 0.02, noisy) > 2 * right
 
 
-def test_dc_has_gradients_where_nothing_is_likely():
+def test_dc_has_gradients_far_from_the_target():
     y = np.zeros((1, 4, 4), np.float32)
     y[:, :2] = 1
     q = torch.from_numpy(1 - y)[None].requires_grad_()
-    Objective(y, CPU, "dc:5").image(q, still).backward()
+    Objective(y, CPU, LOSSES.parse("dc:5")).image(q, still).backward()
     gradient = q.grad[0].numpy()
     assert np.isfinite(gradient).all()
     assert (np.sign(gradient) == np.sign(1 - 2 * y)).all()  # towards the target
@@ -237,7 +236,7 @@ def test_dc_has_gradients_where_nothing_is_likely():
 # -- sure ----------------------------------------------------------------------------------------
 
 
-def test_the_divergence_of_a_linear_map_is_its_trace():
+def test_the_divergence_of_a_linear_map_equals_its_trace():
     rng = np.random.default_rng(0)
     n = 48
     matrix = torch.from_numpy(rng.normal(0, 0.1, (n, n)) + np.diag(rng.random(n)))
@@ -256,14 +255,14 @@ def test_the_divergence_of_a_linear_map_is_its_trace():
 
 @pytest.mark.parametrize("arch", ["dip", "linear", "decoder", "deep-decoder", "conv-decoder"])
 @pytest.mark.parametrize("size", [(8, 8), (6, 9)])
-def test_a_network_s_divergence_is_the_trace_of_its_jacobian(arch, size):
-    """The Jacobian one input pixel at a time, through all that an image passes on its way in."""
+def test_the_divergence_of_a_network_equals_the_trace_of_its_jacobian(arch, size):
+    """The Jacobian comes from moving one input pixel at a time, padding and averaging included."""
     from dipcli.nets import inputs
 
     target = image((1, *size))
     target[0, 1, 2] = np.nan
-    given = {"arch": arch, "input": "image", "input_noise": 0.0, "norm": "mean-only"}
-    fit = fit_of(target, loss="sure:25", activation="swish", **given)
+    options = {"arch": arch, "input": "image", "input_noise": 0.0, "norm": "mean-only"}
+    fit = fit_of(target, loss="sure:25", activation="swish", **options)
     with torch.no_grad():
         output = fit._image(fit._z)
         trace = 0.0
@@ -283,7 +282,7 @@ def test_a_network_s_divergence_is_the_trace_of_its_jacobian(arch, size):
 
 
 def test_sure_estimates_the_error_to_the_clean_image():
-    """Of a fixed filter, whose divergence is known: the mean over noises."""
+    """For a fixed filter with a known divergence, on average over noises."""
     rng = np.random.default_rng(0)
     clean, sigma, weight = image((1, 40, 40)), 25 / 255, 0.7
     sure, true = [], []
@@ -304,15 +303,15 @@ def test_sure_estimates_the_error_to_the_clean_image():
 
 
 @pytest.mark.parametrize("loss", WORDS)
-def test_a_fit_descends_it_and_goes_on_with_the_same_bits(loss):
-    given = {"loss": loss, "input": "image" if loss.startswith("sure") else "noise"}
-    whole = [(float(f.loss), f.output()) for f in fit_of(holed(image()), **given).frames()]
-    first, second = (fit_of(holed(image()), **given) for _ in range(2))
+def test_a_fit_lowers_the_loss_and_resumes_with_the_same_bits(loss):
+    options = {"loss": loss, "input": "image" if loss.startswith("sure") else "noise"}
+    whole = [(f.loss, f.image) for f in fit_of(holed(image()), **options).frames()]
+    first, second = (fit_of(holed(image()), **options) for _ in range(2))
     for frame in first.frames():
         if frame.iteration == 5:
             second.restore(*first.state())
             break
-    rest = [(float(f.loss), f.output()) for f in second.frames()]
+    rest = [(f.loss, f.image) for f in second.frames()]
     assert whole[-1][0] < whole[0][0]
     for (loss_1, output_1), (loss_2, output_2) in zip(whole[5:], rest, strict=True):
         assert loss_1 == loss_2
@@ -320,96 +319,101 @@ def test_a_fit_descends_it_and_goes_on_with_the_same_bits(loss):
 
 
 @pytest.mark.parametrize("holes", [False, True])
-def test_plain_fourier_coefficients_change_nothing(holes):
-    """Parseval: the same gradients, so the same trajectory but for rounding."""
+def test_spectral_plain_has_the_trajectory_of_mse(holes):
+    """By Parseval's theorem, but for rounding."""
     target = holed(image()) if holes else image()
-    given = {"iterations": 25, "lr": 1e-3}
+    options = {"iterations": 25, "lr": 1e-3}
     one, other = (
-        [(float(f.loss), f.output()) for f in fit_of(target, loss=loss, **given).frames()]
+        [(f.loss, f.image) for f in fit_of(target, loss=loss, **options).frames()]
         for loss in ("mse", "spectral:plain")
     )
     for (loss_1, output_1), (loss_2, output_2) in zip(one, other, strict=True):
         assert loss_1 == pytest.approx(loss_2, rel=1e-3)
         np.testing.assert_allclose(output_1, output_2, atol=2e-3)
-    weighted = [f.output() for f in fit_of(target, loss="spectral:radial", **given).frames()]
+    weighted = [f.image for f in fit_of(target, loss="spectral:radial", **options).frames()]
     assert np.abs(weighted[-1] - one[-1][1]).max() > 0.02
 
 
-def test_rules_see_the_squared_error_whatever_is_descended():
+def test_the_error_of_a_frame_is_the_mean_squared_error_with_any_loss():
     target = holed(image())
     for frame in fit_of(target, loss="l1", iterations=1).frames():
         known = ~np.isnan(target)
-        expected = np.mean((frame.output() - target)[known] ** 2)
-        assert frame.error() == pytest.approx(expected, rel=1e-5)
-        assert frame.error() != pytest.approx(float(frame.loss), rel=0.1)
+        expected = np.mean((frame.image - target)[known] ** 2)
+        assert frame.error == pytest.approx(expected, rel=1e-5)
+        assert frame.error != pytest.approx(frame.loss, rel=0.1)
 
 
-# -- words ---------------------------------------------------------------------------------------
+# -- settings ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("text", "word"),
+    ("text", "loss"),
     [
-        ("mse", ("mse", ())),
-        ("tv:1e-3", ("tv", (0.001,))),
-        ("spectral:amplitude-phase", ("spectral", ("amplitude-phase",))),
-        ("spectral:radial", ("spectral", ("radial", -1.0))),
-        ("spectral:radial:2", ("spectral", ("radial", 2.0))),
+        ("mse", Mse()),
+        ("tv:1e-3", Tv(0.001)),
+        ("spectral:amplitude-phase", Spectral("amplitude-phase")),
+        ("spectral:radial", Spectral("radial")),
+        ("spectral:radial:2", Spectral("radial:2")),
     ],
 )
-def test_words(text, word):
-    assert words.parse(text) == word
+def test_losses_are_parsed_and_written(text, loss):
+    assert LOSSES.parse(text) == loss
+    assert LOSSES.parse(str(loss)) == loss
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("rmse", "did you mean 'mse'"),
-        ("mse:2", "is written mse, not 'mse:2'"),
-        ("tv", "is written tv:W"),
-        ("tv:", "has a W above 0"),
-        ("dc:-3", "has a SIGMA above 0"),
-        ("sure:nan", "has a SIGMA above 0"),
-        ("sure:inf", "has a SIGMA above 0"),
-        ("spectral", "has a KIND of plain, l1"),
-        ("spectral:plain:2", "has a KIND of plain, l1"),
-        ("spectral:radial:x", "has a POWER from -10 to 10"),
+        ("mse:2", "it takes no value, not ':2'; usage: mse"),
+        ("tv", "it needs a value; usage: tv:W"),
+        ("tv:", "it needs a value; usage: tv:W"),
+        ("dc:-3", "sigma must be above 0"),
+        ("sure:nan", "sigma must be above 0 and finite"),
+        ("sure:inf", "sigma must be above 0 and finite"),
+        ("spectral", "it needs a value; usage: spectral:KIND"),
+        ("spectral:plain:2", "KIND must be one of plain, l1"),
+        ("spectral:radial:x", "POWER must be a number, not 'x'"),
+        ("spectral:radial:11", "from -10 to 10, not 11"),
     ],
 )
-def test_what_is_no_loss(text, message):
+def test_invalid_losses_are_refused(text, message):
     with pytest.raises(UsageError, match=message):
-        Settings(loss=text)
+        Settings("ulyanov", loss=text)
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("options", "message"),
     [
         (
             {"arch": "relunet", "loss": "tv:1"},
-            "looks at whole images, and a step of --arch relunet",
+            "needs whole images, and a step of --arch relunet",
         ),
-        ({"arch": "relunet", "loss": "sure:25"}, "looks at whole images"),
-        ({"loss": "sure:25"}, "add --input image"),
-        ({"loss": "sure:25", "arch": "generator", "input": "image"}, "no image goes into"),
+        ({"arch": "relunet", "loss": "sure:25"}, "needs whole images"),
+        ({"loss": "sure:25"}, "replace --input noise by --input image"),
+        (
+            {"loss": "sure:25", "arch": "generator", "input": "image"},
+            "--arch generator takes no image",
+        ),
         ({"loss": "sure:25", "input": "image", "precision": "bfloat16"}, "bfloat16 rounds off"),
     ],
 )
-def test_what_does_not_go_with_a_loss(given, message):
+def test_losses_refuse_settings_that_they_cannot_use(options, message):
     with pytest.raises(UsageError, match=message):
-        Settings(**given)
+        Settings("ulyanov", **options)
 
 
-def test_a_relunet_that_is_compared_through_a_model_makes_whole_images():
-    assert Settings(arch="relunet", loss="tv:1", task="sr:2").task == "sr:2"
-    with pytest.raises(UsageError, match="--task sr:2 is not denoising"):
-        Settings(loss="sure:25", input="image", task="sr:2")
+def test_relunet_computes_whole_images_for_a_forward_model():
+    assert Settings("ulyanov", arch="relunet", loss="tv:1", task="sr:2").task == "sr:2"
+    with pytest.raises(UsageError, match="it cannot be used with --task sr:2"):
+        Settings("ulyanov", loss="sure:25", input="image", task="sr:2")
 
 
-def test_small_changes_and_places_are_not_rounded_off(monkeypatch):
-    monkeypatch.setattr("dipcli.fitting.hardware._cpu_flags", lambda: {"amx_bf16"})
+def test_auto_precision_is_float32_for_small_changes_and_coordinates(monkeypatch):
+    monkeypatch.setattr("dipcli.machine.has_bfloat16", lambda: True)
     chosen = [
-        Hardware.choose(Settings(device="cpu", **given)).precision
-        for given in (
+        Hardware.choose(Settings("ulyanov", device="cpu", **options)).precision
+        for options in (
             {},
             {"input": "fourier"},
             {"arch": "relunet", "precision": "bfloat16"},
@@ -423,8 +427,8 @@ def test_small_changes_and_places_are_not_rounded_off(monkeypatch):
     assert chosen == 3 * ["bfloat16"] + 5 * ["float32"]
 
 
-def test_outliers_are_for_l1():
-    """A fifth of the pixels are white: absolute values are not drawn to them."""
+def test_l1_ignores_outliers():
+    """A fifth of the pixels are white."""
     from dipcli.images import read
 
     clean = read("builtin:triangle:0:32").pixels * 0.5 + 0.25
@@ -432,17 +436,16 @@ def test_outliers_are_for_l1():
     noisy[np.random.default_rng(0).random(clean.shape) < 0.2] = 1
     error = {}
     for loss in ("mse", "l1"):
-        given = {"iterations": 60, "lr": 0.02, "input_noise": 0.0, "average": 0.8}
-        *_, last = fit_of(noisy, loss=loss, **given).frames()
-        error[loss] = np.mean((last.average() - clean) ** 2)
+        options = {"iterations": 60, "lr": 0.02, "input_noise": 0.0, "average": 0.8}
+        *_, last = fit_of(noisy, loss=loss, **options).frames()
+        error[loss] = np.mean((last.average - clean) ** 2)
     assert error["l1"] < 0.7 * error["mse"] < 0.7 * np.mean((noisy - clean) ** 2)
 
 
-def test_what_is_compared_goes_through_the_forward_map():
-    """But the total variation is that of the output itself."""
+def test_losses_compare_after_the_forward_model_but_tv_is_that_of_the_output():
     q, y = image((1, 8, 8)), image((1, 4, 4), 1)
     halved = torch.nn.AvgPool2d(2)
-    objective = Objective(y, CPU, "tv:0.1", halved)
+    objective = Objective(y, CPU, LOSSES.parse("tv:0.1"), halved)
     blocks = q.reshape(1, 4, 2, 4, 2).mean((2, 4))
     expected = np.mean((blocks - y) ** 2)
     output = torch.from_numpy(q)[None]

@@ -1,4 +1,4 @@
-"""The hand-written layers, each against the composition of torch's own that it stands for."""
+"""Hand-written layers, each against the layers of torch that it replaces."""
 
 import pytest
 import torch
@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from dipcli.nets import layers, norms
+from dipcli.nets.activations import ACTIVATIONS
 from dipcli.nets.dropout import Dropout, draw_from
 from dipcli.nets.padding import pad, windows
 from dipcli.nets.upconv import upconv
@@ -22,7 +23,7 @@ def _one_thread():
 
 
 def numbers(*shape):
-    """In double precision, channels_last if it is an image, with a gradient to come."""
+    """Random numbers in double precision that require a gradient; images are channels_last."""
     x = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     if len(shape) == 4:
         x = x.contiguous(memory_format=torch.channels_last)
@@ -30,7 +31,7 @@ def numbers(*shape):
 
 
 def padded(x, border, how):
-    """As torch does it, by index: to and fro about the last pixels, or those repeated."""
+    """Padding by an index: reflected back and forth about the last pixels, or these repeated."""
     if how == "zero":
         return F.pad(x, [border] * 4)
     for axis in (2, 3):
@@ -46,7 +47,7 @@ def padded(x, border, how):
 
 
 def check(function, plain, *tensors):
-    """The same values, and the gradient that they say."""
+    """The same values as the plain function, and the gradient of finite differences."""
     torch.testing.assert_close(function(*tensors), plain(*tensors), rtol=0, atol=1e-12)
     assert torch.autograd.gradcheck(function, tensors)
 
@@ -54,13 +55,13 @@ def check(function, plain, *tensors):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("how", ["zero", "reflect", "repeat"])
 @pytest.mark.parametrize("border", [1, 3])
-def test_padding(size, how, border):
+def test_pad_equals_indexing(size, how, border):
     check(lambda x: pad(x, border, how), lambda x: padded(x, border, how), numbers(1, 2, *size))
 
 
 @pytest.mark.parametrize("size", [(1, 3), (4, 5)])
 @pytest.mark.parametrize("border", [1, 4])
-def test_the_border_of_an_image_with_zeros_between_its_pixels(size, border):
+def test_spaced_padding_reflects_an_image_with_zeros_between_its_pixels(size, border):
     def plain(x):
         spaced = torch.zeros(1, 2, 2 * size[0], 2 * size[1], dtype=x.dtype)
         spaced[:, :, ::2, ::2] = x
@@ -72,16 +73,16 @@ def test_the_border_of_an_image_with_zeros_between_its_pixels(size, border):
 
 
 @pytest.mark.parametrize(("n", "border"), [(4, 1), (4, 3)])
-def test_reflection_is_that_of_torch(n, border):
+def test_reflection_equals_torch(n, border):
     x = numbers(1, 2, n, n + 1)
     torch.testing.assert_close(pad(x, border, "reflect"), F.pad(x, [border] * 4, "reflect"))
 
 
 @pytest.mark.parametrize(("side", "stride"), [(3, 1), (3, 2), (5, 4), (1, 2)])
-def test_windows(side, stride):
+def test_windows_equal_unfold(side, stride):
     def plain(x):
-        seen = x.unfold(2, side, stride).unfold(3, side, stride)  # (1, c, y, x, side, side)
-        return seen.permute(0, 2, 3, 4, 5, 1).flatten(3)
+        views = x.unfold(2, side, stride).unfold(3, side, stride)  # (1, c, y, x, side, side)
+        return views.permute(0, 2, 3, 4, 5, 1).flatten(3)
 
     check(lambda x: windows(x, side, stride), plain, numbers(1, 2, 8, 9))
 
@@ -90,8 +91,8 @@ def test_windows(side, stride):
 @pytest.mark.parametrize("mode", ["nearest", "bilinear"])
 @pytest.mark.parametrize("how", ["zero", "reflect"])
 @pytest.mark.parametrize("many", [1, 128])
-def test_the_convolution_of_an_upsampled_image(size, mode, how, many, monkeypatch):
-    """In steps, as for many channels, and in one, as for few."""
+def test_upconv_equals_upsampling_and_convolution(size, mode, how, many, monkeypatch):
+    """Both for many channels (nine products) and for few (one convolution)."""
     monkeypatch.setattr("dipcli.nets.upconv.MANY", many)
 
     def plain(x, weight):
@@ -104,7 +105,7 @@ def test_the_convolution_of_an_upsampled_image(size, mode, how, many, monkeypatc
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("mode", ["nearest", "bilinear"])
-def test_a_normalisation_of_means_alone(size, mode):
+def test_mean_only_equals_its_definition_before_and_after_upsampling(size, mode):
     norm = norms.MeanOnly(2).double()
     shift = torch.tensor([0.5, -2], dtype=torch.float64, requires_grad=True)
 
@@ -122,7 +123,7 @@ def test_a_normalisation_of_means_alone(size, mode):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_normalisation_of_what_will_be_upsampled(size):
+def test_before_bilinear_equals_normalising_after_upsampling(size):
     norm = norms.BatchNorm(3).double()
     with torch.no_grad():
         norm.weight.copy_(torch.tensor([0.5, -2, 1]))
@@ -161,18 +162,17 @@ def test_a_convolution_is_the_same_whichever_way_it_is_done(how, channels, size,
 @pytest.mark.parametrize(
     ("word", "slope"), [("leaky-relu", 0.2), ("leaky-relu:0.01", 0.01), ("relu", 0)]
 )
-def test_a_slope_below_zero(word, slope):
+def test_activations_have_the_slope_of_the_settings(word, slope):
     x = torch.tensor([-3.0, 0, 2])
-    assert torch.equal(layers.activation(word)(x.clone()), F.leaky_relu(x, slope))
+    assert torch.equal(ACTIVATIONS.parse(word)(x.clone()), F.leaky_relu(x, slope))
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.01, 0.2, 0.5, 0.9])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_dropout(chance, dtype):
-    """So many are 0, by themselves; the rest is larger, and so the mean is what it was."""
+def test_dropout_drops_the_fraction_independently_and_keeps_the_mean(chance, dtype):
     x = torch.ones(1, 7, 61, 53, dtype=dtype).contiguous(memory_format=torch.channels_last)
     net = Dropout(chance)
-    assert net(x) is x  # it has not been told whence to draw
+    assert net(x) is x  # without a generator nothing is dropped
     draw_from(nn.Sequential(net), torch.Generator().manual_seed(0))
     y, z = net(x), net(x)
     assert y.dtype == dtype
@@ -188,14 +188,14 @@ def test_dropout(chance, dtype):
     )
     if chance:
         assert not torch.equal(y, z)
-        # neighbours, along each axis, know nothing of each other
+        # neighbours along each axis are uncorrelated
         for axis in (1, 2, 3):
             n = x.shape[axis] - 1
             a, b = (dropped.narrow(axis, start, n) - chance for start in (0, 1))
             assert abs((a * b).mean()) < 5 * chance * (1 - chance) / x.numel() ** 0.5
 
 
-def test_the_gradient_of_what_is_dropped_is_none():
+def test_dropped_values_have_no_gradient():
     x = numbers(1, 3, 4, 5)
     net = Dropout(0.4)
     draw_from(net, torch.Generator().manual_seed(0))

@@ -1,4 +1,4 @@
-"""The page of `dip report` in a real browser, used as people use it."""
+"""The page of `dip report` in a real browser: sliders, keys, touch, printing."""
 
 import numpy as np
 import pytest
@@ -12,9 +12,9 @@ SIZE = (3, 24, 32)
 SAVED = (0, 10, 20, 30)
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
 SLIDERS = "[...document.querySelectorAll('.player .controls input')]"
-SAID = "[...document.querySelectorAll('.player output')].map(o => o.textContent)"
+OUTPUTS = "[...document.querySelectorAll('.player output')].map(o => o.textContent)"
 STAGE = "document.querySelector('.stage')"
-# the contrast of what is written with what is behind it, by the formula of WCAG 2
+# the contrast of text and background, by the formula of WCAG 2
 CONTRAST = """
 (() => {
   const part = (v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
@@ -42,17 +42,17 @@ CONTRAST = """
 
 @pytest.fixture(scope="module")
 def browser():
-    program = chromium.found()
-    if program is None:
+    path = chromium.executable()
+    if path is None:
         pytest.skip("chromium is not installed")
-    one = chromium.Chromium(program)
+    one = chromium.Chromium(path)
     yield one
     one.close()
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    """Of two stores, whose target is black and whose estimate is white."""
+    """The page of two stores with a black target and a white estimate."""
     import subprocess
 
     folder = tmp_path_factory.mktemp("page")
@@ -75,62 +75,62 @@ def report(tmp_path_factory):
 def page(browser, report):
     browser.size(1100, 900)
     browser.scheme("light")
-    browser.said.clear()
-    browser.asked.clear()
+    browser.messages.clear()
+    browser.requests.clear()
     browser.open(report)
     yield browser
-    assert not browser.said  # no error, no warning, nothing
+    assert not browser.messages  # neither errors nor warnings
 
 
-def test_nothing_is_asked_for_and_every_image_is_seen(page, report):
-    asked = [url for url in page.asked if not url.startswith("data:")]
-    assert asked == [report.resolve().as_uri()]
+def test_the_page_requests_nothing_and_shows_every_image(page, report):
+    requests = [url for url in page.requests if not url.startswith("data:")]
+    assert requests == [report.resolve().as_uri()]
     broken = "[...document.images].filter(i => i.checkVisibility() && !i.naturalWidth).length"
     page.until("[...document.images].every(i => i.complete)")
     assert page.run(broken) == 0
     assert page.run("[...document.images].every(i => i.hasAttribute('alt'))")
 
 
-def test_what_names_hold_does_not_run(page):
+def test_scripts_in_names_do_not_run(page):
     assert page.run("window.hacked") is None
     assert EVIL in page.run("document.body.innerText")
 
 
-def test_the_policy_lets_nothing_in(browser, report):
+def test_the_policy_refuses_scripts_and_requests(browser, report):
     browser.open(report)
     add = "document.body.append(Object.assign(document.createElement('script'), {textContent: "
     browser.run(add + "'window.hacked = 1'})); 0")
     assert browser.run("window.hacked") is None
     browser.run("fetch('https://localhost/').catch(() => 0).then(() => 0)")
-    refused = [text for text in browser.said if "Content Security Policy" in text]
+    refused = [text for text in browser.messages if "Content Security Policy" in text]
     assert len(refused) >= 2
 
 
-def test_the_slider_follows_the_keys(page):
+def test_the_slider_follows_arrow_keys(page):
     first = page.run("document.querySelector('.screen img').src")
     path = page.run("document.querySelector('path.frame').getAttribute('d')")
-    assert page.run(SAID) == ["iteration 0, loss 0"] * 2
+    assert page.run(OUTPUTS) == ["iteration 0, loss 0"] * 2
     page.run(f"{SLIDERS}[0].focus()")
     page.key("ArrowRight", 39)
-    assert page.run(SAID) == ["iteration 10, loss 2.5"] * 2
+    assert page.run(OUTPUTS) == ["iteration 10, loss 2.5"] * 2
     assert page.run(f"{SLIDERS}[0].getAttribute('aria-valuetext')") == "iteration 10, loss 2.5"
     assert page.run("document.querySelector('.screen img').src") != first
     assert page.run("document.querySelector('path.frame').getAttribute('d')") != path
     page.run("document.querySelector('.together input').click()")
     page.key("End", 35)
-    assert page.run(SAID) == ["iteration 30, loss 7.5", "iteration 10, loss 2.5"]
+    assert page.run(OUTPUTS) == ["iteration 30, loss 7.5", "iteration 10, loss 2.5"]
     page.key("Home", 36)
     assert page.run("document.querySelector('.screen img').src") == first
 
 
 def test_the_slider_follows_a_finger(page):
     page.drag(".player .controls input", 0.02, 0.98)
-    assert page.run(SAID) == ["iteration 30, loss 7.5"] * 2
+    assert page.run(OUTPUTS) == ["iteration 30, loss 7.5"] * 2
 
 
-def test_a_frame_below_the_slider_is_chosen(page):
+def test_a_click_on_a_frame_below_the_slider_shows_it(page):
     page.run("document.querySelectorAll('.strip button')[2].click()")
-    assert page.run(SAID)[0] == "iteration 20, loss 5"
+    assert page.run(OUTPUTS)[0] == "iteration 20, loss 5"
 
 
 def test_play_goes_to_the_end_and_stops(page):
@@ -140,7 +140,7 @@ def test_play_goes_to_the_end_and_stops(page):
 
 
 def shown(page):
-    """The wiper as it is seen: gray levels from left to right."""
+    """The gray levels of a screenshot of the wiper, from left to right."""
     import io
 
     import PIL.Image
@@ -152,7 +152,7 @@ def shown(page):
     return middle[[int(len(middle) * at) for at in (0.1, 0.4, 0.6, 0.9)]].tolist()
 
 
-def test_the_wiper(page):
+def test_the_wiper_covers_the_left_image_from_its_slider_on(page):
     assert page.run(f"{STAGE}.checkVisibility()")
     assert shown(page) == [0, 0, 255, 255]
     page.drag(".stage input", 0.5, 0.8)
@@ -169,14 +169,14 @@ def test_the_wiper(page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_contrast(page, scheme):
+def test_text_has_a_contrast_of_at_least_4_5(page, scheme):
     page.scheme(scheme)
     back = page.run("getComputedStyle(document.documentElement).backgroundColor")
     assert (int(back[4:].split(",")[0]) > 128) == (scheme == "light")
     assert page.run(CONTRAST) == []
 
 
-def test_it_fits_on_a_phone(browser, report):
+def test_the_page_fits_on_a_phone(browser, report):
     browser.size(360, 740, mobile=True)
     browser.open(report)
     assert browser.run("[document.documentElement.scrollWidth, innerWidth]") == [360, 360]
@@ -184,14 +184,14 @@ def test_it_fits_on_a_phone(browser, report):
     assert browser.run(f"{small}.every(e => e.getBoundingClientRect().height >= 24)")
 
 
-def test_without_scripts(browser, report):
+def test_images_are_visible_without_javascript(browser, report):
     browser.size(1100, 900)
     browser.call("Emulation.setScriptExecutionDisabled", value=True)
     try:
         browser.open(report)
-        seen = "{}.every(e => e.checkVisibility() && e.naturalWidth > 0)"
-        assert browser.run(seen.format("[...document.querySelectorAll('.pictures img')]"))
-        assert browser.run(seen.format("[...document.querySelectorAll('.screen img')]"))
+        visible = "{}.every(e => e.checkVisibility() && e.naturalWidth > 0)"
+        assert browser.run(visible.format("[...document.querySelectorAll('.pictures img')]"))
+        assert browser.run(visible.format("[...document.querySelectorAll('.screen img')]"))
         assert not browser.run("document.querySelector('.wiper').checkVisibility()")
         assert not browser.run("document.querySelector('.controls').checkVisibility()")
         assert "need JavaScript" in browser.run("document.body.innerText")
@@ -199,7 +199,7 @@ def test_without_scripts(browser, report):
         browser.call("Emulation.setScriptExecutionDisabled", value=False)
 
 
-def test_it_prints(page):
+def test_the_page_prints_without_controls_and_with_open_details(page):
     page.scheme("dark")
     page.call("Emulation.setEmulatedMedia", media="print", features=[])
     hidden = "[...document.querySelectorAll('.controls, .wiper, nav')]"

@@ -1,4 +1,4 @@
-"""Settings: presets, bounds, the plan of frames, and what a store records of them."""
+"""Settings: presets, bounds, saved iterations, files, and what a store records of them."""
 
 import math
 from dataclasses import fields, replace
@@ -6,31 +6,33 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from dipcli import machine
 from dipcli.cli import options
 from dipcli.errors import DipError, UsageError
-from dipcli.fitting import hardware, plan, tasks
-from dipcli.fitting.settings import Asked, Settings, resolve, shallower
+from dipcli.fitting import hardware, tasks
+from dipcli.fitting.settings import Settings, default_values
+from dipcli.fitting.toml import read_settings, write_settings
 from dipcli.images import Image
 from dipcli.registry import ARCHITECTURES, PRESETS
 
 
-def test_presets_and_what_wins():
-    assert resolve({}) == resolve({}, "fast")
-    assert resolve({}).width == (16, 32, 64, 64)
-    assert resolve({"arch": "dip"}) == resolve({}, "ulyanov")
-    assert resolve({"arch": "dip"}).width == (128,)
-    assert resolve({}).stop == resolve({"arch": "decoder", "stop": "auto"}).stop == "auto"
-    chakrabarty = resolve({}, "chakrabarty")
+def test_options_win_over_presets_and_presets_over_defaults():
+    assert Settings() == Settings("fast")
+    assert Settings().width == (16, 32, 64, 64)
+    assert Settings(arch="dip") == Settings("ulyanov")
+    assert Settings(arch="dip").width == (128,)
+    assert Settings().stop == Settings(arch="decoder", stop="auto").stop == "auto"
+    chakrabarty = Settings("chakrabarty")
     assert (chakrabarty.width, chakrabarty.pad, chakrabarty.lr) == ((256,), "zero", 1e-3)
     assert (chakrabarty.iterations, chakrabarty.save_every) == (1000, 10)
     assert chakrabarty.input_noise == chakrabarty.average == 0
-    assert resolve({"width": (64,)}, "chakrabarty").width == (64,)
-    relunet = resolve({"arch": "relunet"})
+    assert Settings("chakrabarty", width=(64,)).width == (64,)
+    relunet = Settings(arch="relunet")
     assert (relunet.iterations, relunet.batch, relunet.save_every) == (30000, 2048, 100)
-    assert resolve({"arch": "linear"}).lr == 1e-3
-    assert resolve({"arch": "generator"}).depth == 1
+    assert Settings(arch="linear").lr == 1e-3
+    assert Settings(arch="generator").depth == 1
     with pytest.raises(UsageError, match="did you mean 'ulyanov'"):
-        resolve({}, "ulianov")
+        Settings("ulianov")
 
 
 @pytest.mark.parametrize(
@@ -48,38 +50,38 @@ def test_presets_and_what_wins():
         ("chakrabarty", "dip", {"width": (256,)}),
     ],
 )
-def test_a_preset_has_an_architecture_of_its_own(preset, arch, values):
-    settings = resolve({}, preset)
+def test_each_preset_has_its_own_architecture(preset, arch, values):
+    settings = Settings(preset)
     assert settings.arch == arch
     assert {name: getattr(settings, name) for name in values} == values
-    assert settings == resolve({"arch": arch}, preset)
+    assert settings == Settings(preset, arch=arch)
     if preset != "chakrabarty":
-        assert settings == resolve({"arch": arch})
+        assert settings == Settings(arch=arch)
 
 
 def test_a_preset_goes_with_any_architecture():
     for preset in PRESETS:
         for arch in ARCHITECTURES:
-            assert resolve({"arch": arch}, preset).arch == arch
-    nearest = resolve({"arch": "conv-decoder"})
+            assert Settings(preset, arch=arch).arch == arch
+    nearest = Settings(arch="conv-decoder")
     assert (nearest.upsample, nearest.pad, nearest.average) == (("nearest",), "zero", 0.99)
 
 
-def test_words_with_numbers_go_into_lists():
+def test_per_level_words_may_hold_numbers_with_commas():
     def parsed(name, word):
         empty = dict.fromkeys((f.name for f in fields(Settings)), None)
-        return options.given({**empty, name: word})[name]
+        return options.parse_settings({**empty, name: word})[name]
 
     assert parsed("upsample", "kaiser:3,0.1") == ("kaiser:3,0.1",)
     mixed = parsed("upsample", "lpf:2,kaiser:5,.5,bilinear,kaiser:3,2,gaussian:0.5")
     assert mixed == ("lpf:2", "kaiser:5,.5", "bilinear", "kaiser:3,2", "gaussian:0.5")
     assert parsed("width", "1,2,3") == (1, 2, 3)
-    settings = Settings(upsample=mixed)
+    settings = Settings("ulyanov", upsample=mixed)
     assert Settings.from_config(settings.config()) == settings
 
 
-def test_the_record_gives_the_settings_back():
-    settings = resolve({"width": (16, 32), "depth": 2, "save_at": "log:5"}, "chakrabarty")
+def test_settings_are_restored_from_what_a_store_records():
+    settings = Settings("chakrabarty", width=(16, 32), depth=2, save_at="log:5")
     assert Settings.from_config(settings.config()) == settings
     assert Settings.from_config({**settings.config(), "of_a_later_version": 1}) == settings
 
@@ -88,8 +90,8 @@ def test_the_record_gives_the_settings_back():
     ("iterations", "every"),
     [(0, 1), (1, 1), (100, 1), (101, 2), (200, 2), (201, 5), (1000, 10), (3000, 50), (30000, 500)],
 )
-def test_a_hundredth_rounded_up(iterations, every):
-    assert Settings(iterations=iterations).auto_every == every
+def test_frames_are_saved_every_hundredth_rounded_up(iterations, every):
+    assert Settings("ulyanov", iterations=iterations).auto_every == every
 
 
 @pytest.mark.parametrize(
@@ -103,96 +105,164 @@ def test_a_hundredth_rounded_up(iterations, every):
         ({"iterations": 1000, "save_at": "log:4"}, [0, 1, 10, 100, 1000]),
     ],
 )
-def test_the_frames_that_are_kept(given, saves):
-    assert Settings(**given).saves() == saves
+def test_save_every_and_save_at_choose_the_frames(given, saves):
+    assert Settings("ulyanov", **given).saves() == saves
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"arch": "dop"}, "did you mean 'dip'"),
-        ({"iterations": -1}, "--iterations is from 0"),
-        ({"lr": math.nan}, "--lr is a finite number"),
-        ({"average": 1.0}, "--average is from 0"),
-        ({"pad": "mirror"}, "--pad is one of zero, reflect"),
-        ({"upsample": ("cubic",)}, "--upsample is one of"),
-        ({"activation": "tanh"}, "--activation is one of leaky-relu, relu, elu, swish"),
-        ({"activation": "relu:2"}, "--activation relu has 0 numbers"),
-        ({"activation": "leaky-relu:x"}, "--activation is one of"),
-        ({"activation": "leaky-relu:-1"}, "has a SLOPE from 0"),
-        ({"norm": "instance"}, "--norm is one of batch, mean-only, none"),
+        ({"iterations": -1}, "--iterations must be from 0"),
+        ({"lr": math.nan}, "--lr must be a finite number"),
+        ({"average": 1.0}, "--average must be from 0"),
+        ({"pad": "mirror"}, "--pad must be one of zero, reflect"),
+        ({"upsample": ("cubic",)}, "no upsampling method is called 'cubic'"),
+        (
+            {"activation": "tanh"},
+            "no activation is called 'tanh'; choose one of leaky-relu",
+        ),
+        ({"activation": "relu:2"}, "it takes no value, not ':2'; usage: relu"),
+        ({"activation": "leaky-relu:x"}, "slope must be a number"),
+        ({"activation": "leaky-relu:-1"}, "slope must be at least 0"),
+        ({"norm": "instance"}, "--norm must be one of batch, mean-only, none"),
         ({"width": (1, 2, 3)}, "--width has 3 values for 5 levels"),
-        ({"kernel": (4,)}, "--kernel is odd"),
-        ({"dropout": (1.0,)}, "--dropout is from 0 to 0.99"),
+        ({"kernel": (4,)}, "--kernel must be odd"),
+        ({"dropout": (1.0,)}, "--dropout must be from 0 to 0.99"),
         ({"dropout": (0.1, 0.2)}, "--dropout has 2 values for 5 levels"),
         ({"dropout": (0.1,), "arch": "generator"}, "generator has none"),
-        ({"threads": "0"}, "--threads is auto or a whole number"),
-        ({"device": "tpu"}, "--device is auto"),
-        ({"time": "3 weeks"}, "--time is a number with"),
-        ({"save_at": "log"}, "--save-at is I,J"),
-        ({"save_at": "1;2"}, "--save-at is I,J"),
+        ({"threads": "0"}, "--threads must be auto or a whole number"),
+        ({"device": "tpu"}, "--device must be auto"),
+        ({"time": "3 weeks"}, "--time must be a number with"),
+        ({"save_at": "log"}, "--save-at must be I,J"),
+        ({"save_at": "1;2"}, "--save-at must be I,J"),
     ],
 )
-def test_what_cannot_be_meant(given, message):
+def test_invalid_settings_are_refused_with_their_name(given, message):
     with pytest.raises(UsageError, match=message):
-        Settings(**given)
+        Settings("ulyanov", **given)
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("", math.inf), ("90", 90), ("90s", 90), ("20m", 1200), ("7h", 25200), ("0.5h", 1800)],
 )
-def test_time(text, seconds):
+def test_time_limits_have_units(text, seconds):
     assert Settings(time=text).seconds == seconds
 
 
-def test_every_option_says_what_it_is():
+def test_every_option_has_a_help_sentence():
     for f in fields(Settings):
         assert f.metadata["help"].endswith("."), f.name
 
 
-def test_a_depth_that_is_too_deep():
-    settings = Settings(depth=5, width=(1, 2, 3, 4, 5))
-    assert shallower(settings, (32, 7), asked=True) is settings
-    assert shallower(settings, (8, 9), asked=False).width == (1, 2, 3)
-    assert shallower(settings, (1, 1), asked=False).depth == 1
+def test_a_depth_that_an_image_is_too_small_for_gives_way_or_is_refused():
+    settings = Settings("ulyanov", depth=5, width=(1, 2, 3, 4, 5))
+    assert settings.shallower((32, 7), fixed=True) is settings
+    assert settings.shallower((8, 9), fixed=False).width == (1, 2, 3)
+    assert settings.shallower((1, 1), fixed=False).depth == 1
     with pytest.raises(UsageError, match="the largest depth is 3"):
-        shallower(settings, (8, 9), asked=True)
+        settings.shallower((8, 9), fixed=True)
     for arch in ("decoder", "deep-decoder", "conv-decoder", "generator"):
-        assert shallower(Settings(arch=arch), (8, 9), asked=False).depth == 3
-    assert shallower(Settings(arch="relunet", depth=10), (8, 9), asked=True).depth == 10
-    mixed = Settings(depth=3, stride=(4, 2, 32))
-    assert shallower(mixed, (8, 9), asked=False).stride == (4, 2)
+        assert Settings("ulyanov", arch=arch).shallower((8, 9), fixed=False).depth == 3
+    assert Settings("ulyanov", arch="relunet", depth=10).shallower((8, 9), fixed=True).depth == 10
+    mixed = Settings("ulyanov", depth=3, stride=(4, 2, 32))
+    assert mixed.shallower((8, 9), fixed=False).stride == (4, 2)
 
 
-def test_the_task_follows_from_the_image():
+def test_the_image_decides_the_task_auto():
     image = Image(np.zeros((1, 64, 64), np.float32))
     holed = image.with_pixels(np.where(np.eye(64), np.nan, image.pixels))
-    assert str(tasks.settle("auto", image, "a.png")) == "denoise"
-    assert str(tasks.settle("auto", holed, "a.png")) == "inpaint"
-    assert str(tasks.settle("denoise", holed, "a.png")) == "denoise"
+    assert str(tasks.resolve("auto", image, "a.png")) == "denoise"
+    assert str(tasks.resolve("auto", holed, "a.png")) == "inpaint"
+    assert str(tasks.resolve("denoise", holed, "a.png")) == "denoise"
     with pytest.raises(DipError, match="every pixel is unknown"):
-        tasks.settle("auto", image.with_pixels(image.pixels * np.nan), "a.png")
+        tasks.resolve("auto", image.with_pixels(image.pixels * np.nan), "a.png")
     task = tasks.parse("inpaint")
-    assert plan.settle(Asked({}), task, (64, 64), image.pixels).task == "inpaint"
+    assert Settings().settle(task, (64, 64), image.pixels, fixed_depth=False).stop == "none"
 
 
-def test_threads_come_from_a_rule(monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(16)))
+def test_a_rule_decides_the_number_of_threads(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(16)), raising=False)
     for name in ("SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
     settings = Settings(device="cpu")
-    assert hardware.cores() == 16
+    assert machine.cores() == 16
     assert hardware.Hardware.choose(settings, 1e12, 1).threads == 16
     assert hardware.Hardware.choose(settings, 1e12, 4).threads == 4
     assert hardware.Hardware.choose(settings, 1e12, 40).threads == 1
     assert hardware.Hardware.choose(settings, 1e6, 1).threads == 1
     assert hardware.Hardware.choose(replace(settings, threads="3"), 1e6, 1).threads == 3
-    assert hardware.side_by_side(settings, 5) == 5
-    assert hardware.side_by_side(settings, 50) == 16
-    assert hardware.side_by_side(replace(settings, threads="8"), 50) == 2
-    assert hardware.side_by_side(replace(settings, jobs="3"), 50) == 3
+    assert hardware.parallel_fits(settings, 5) == 5
+    assert hardware.parallel_fits(settings, 50) == 16
+    assert hardware.parallel_fits(replace(settings, threads="8"), 50) == 2
+    assert hardware.parallel_fits(replace(settings, jobs="3"), 50) == 3
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "4")
-    assert hardware.cores() == 4
+    assert machine.cores() == 4
     monkeypatch.setenv("OMP_NUM_THREADS", "2,1")
-    assert hardware.cores() == 2
+    assert machine.cores() == 2
+
+
+def test_settings_without_arguments_are_the_defaults_that_help_shows():
+    settings = Settings()
+    assert default_values() == {f.name: getattr(settings, f.name) for f in fields(Settings)}
+
+
+def test_settings_take_plain_numbers_and_lists_for_levels():
+    assert Settings("ulyanov", width=8, depth=2, skip=[1, 2]).levels("width") == (8, 8)
+    with pytest.raises(UsageError, match="no setting is called 'widht'; did you mean 'width'"):
+        Settings(widht=8)
+
+
+def test_a_file_of_settings_gives_them_back(tmp_path):
+    settings = Settings("shi", width=(8, 4), depth=2, lr=0.25, full=True, time="90s")
+    path = tmp_path / "fit.toml"
+    path.write_text(write_settings(settings, {"memory_bytes": 3}))
+    assert Settings(**read_settings(str(path))) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("widht = 8", "no setting is called 'widht'; did you mean 'width'"),
+        ("lr = 'fast'", "lr must be a number, not 'fast'"),
+        ("width = [1.5]", "width must be a whole number, or a list of them"),
+        ("full = 1", "full must be true or false"),
+        ("iterations = true", "iterations must be a whole number"),
+        ("lr =", "is not a TOML file"),
+    ],
+)
+def test_a_wrong_file_of_settings_is_refused_with_the_nearest_name(tmp_path, text, message):
+    path = tmp_path / "fit.toml"
+    path.write_text(text)
+    with pytest.raises(DipError, match=message):
+        read_settings(str(path))
+
+
+def test_a_machine_without_the_means_of_linux_has_fallbacks(monkeypatch):
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    monkeypatch.setattr("pathlib.Path.read_text", _refuse)
+    monkeypatch.setattr("ctypes.CDLL", _refuse)
+    for name in ("SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    assert machine.cores() >= 1
+    assert machine.available_memory() > 0
+    assert machine.has_bfloat16() is False
+    assert machine.cuda_devices() == 0
+    machine.keep_memory()
+
+
+def _refuse(*_args, **_named):
+    raise OSError
+
+
+def test_limits_of_openmp_do_not_change_the_estimated_rate(monkeypatch):
+    """The rate is that of one core, whatever the number of threads that multiply."""
+    monkeypatch.setattr("time.perf_counter", iter(range(1000)).__next__)
+    monkeypatch.setattr(machine, "affinity", lambda: 8)
+    rates = []
+    for limit in ("8", "2"):
+        monkeypatch.setenv("OMP_NUM_THREADS", limit)
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+        rates.append(machine.flops_per_second() * int(limit))
+    assert rates[0] == rates[1]

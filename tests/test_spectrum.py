@@ -1,4 +1,4 @@
-"""`dip spectrum` on stores, runs and images: rows, references, what was recorded, figures."""
+"""`dip spectrum` of stores, runs and images: rows, references, records of fits, figures."""
 
 import csv
 import io
@@ -7,9 +7,10 @@ import json
 import numpy as np
 import pytest
 
+from dipcli.errors import DipError, UsageError
 from dipcli.images import Image, read, write
-from dipcli.measure.fbc import fbc
-from dipcli.measure.onset import onset
+from dipcli.measure.fbc import Fbc, onset
+from dipcli.measure.runs import spectrum
 from dipcli.store import Store, open_store
 from tests import stores
 from tests.stores import append, being_written, fitted, frame_at, picture
@@ -25,7 +26,7 @@ def numbers(table, column):
     return [float(row[column]) for row in table]
 
 
-def test_bands_of_every_frame_of_every_run(dip, tmp_path):
+def test_default_is_fbc_of_every_frame_of_every_run(dip, tmp_path):
     path = fitted(tmp_path / "t.zarr", runs=2)
     table = rows(dip("spectrum", "t.zarr", "--bands", "3"))
     assert list(table[0]) == ["source", "run", "iteration", "band", "low", "high", "fbc"]
@@ -33,17 +34,17 @@ def test_bands_of_every_frame_of_every_run(dip, tmp_path):
     assert keys == [
         ("t.zarr", run, at, band) for run in "01" for at in ("0", "10", "20") for band in "123"
     ]
-    measure = fbc(open_store(path).target, 3)
+    measure = Fbc(open_store(path).target, 3)
     expected = [v for _ in range(2) for at in (0, 10, 20) for v in measure(half(at))["fbc"]]
-    assert numbers(table, "fbc") == expected  # to the last digit
+    assert numbers(table, "fbc") == expected  # exactly
 
 
 def half(iteration):
-    """A frame as the store gives it back."""
+    """A frame as the store returns it: in float16."""
     return frame_at(iteration, SIZE).astype(np.float16).astype(np.float32)
 
 
-def test_parts_of_stores(dip, tmp_path):
+def test_a_source_may_be_a_run_or_an_image_of_a_store(dip, tmp_path):
     fitted(tmp_path / "t.zarr", runs=2)
     one = rows(dip("spectrum", "t.zarr/run-1"))
     assert {(row["source"], row["run"]) for row in one} == {("t.zarr", "1")}
@@ -56,14 +57,14 @@ def test_parts_of_stores(dip, tmp_path):
     assert float(frame[0]["power"]) == pytest.approx(expected)
 
 
-def test_the_nearest_saved_iterations(dip, tmp_path):
+def test_at_selects_the_nearest_saved_iterations(dip, tmp_path):
     fitted(tmp_path / "t.zarr", saved=(0, 10, 20, 40))
     table = rows(dip("spectrum", "t.zarr", "--measure", "blur-sharp", "--at", "14,33,900,41"))
     assert [row["iteration"] for row in table] == ["10", "40"]
-    assert b"--at is a comma list" in dip("spectrum", "t.zarr", "--at", "1,x", code=2).stderr
+    assert b"--at must be a comma list" in dip("spectrum", "t.zarr", "--at", "1,x", code=2).stderr
 
 
-def test_references(dip, tmp_path):
+def test_reference_may_be_target_clean_an_image_or_a_part_of_a_store(dip, tmp_path):
     clean = Image((np.round(picture(*SIZE).pixels * 255) / 255).astype(np.float32))
     noisy = Image(np.clip(clean.pixels + 0.1, 0, 1).astype(np.float32))
     with being_written(
@@ -74,7 +75,7 @@ def test_references(dip, tmp_path):
     ):
         append(run, 0, SIZE)
         run.finish("complete")
-    write(clean, tmp_path / "clean.png")
+    write(tmp_path / "clean.png", clean)
 
     def error(*more):
         table = rows(dip("spectrum", "t.zarr", "--measure", "error", *more))
@@ -97,8 +98,8 @@ def test_references(dip, tmp_path):
     assert b"cannot be compared" in done.stderr
 
 
-def test_an_image_needs_a_reference_for_what_compares(dip, tmp_path):
-    write(picture(3, 16, 12), tmp_path / "a.png")
+def test_an_image_needs_a_reference_for_measures_that_compare(dip, tmp_path):
+    write(tmp_path / "a.png", picture(3, 16, 12))
     assert b"needs --reference IMAGE" in dip("spectrum", "a.png", "--measure", "fbc", code=1).stderr
     table = rows(dip("spectrum", "a.png", "--measure", "fbc", "--reference", "a.png"))
     np.testing.assert_allclose(numbers(table, "fbc"), 1, atol=1e-6)
@@ -106,21 +107,21 @@ def test_an_image_needs_a_reference_for_what_compares(dip, tmp_path):
     assert b"is an image" in done.stderr
 
 
-def test_onset(dip, tmp_path):
+def test_onset_has_a_row_for_each_threshold_and_band(dip, tmp_path):
     path = fitted(tmp_path / "t.zarr")
     table = rows(dip("spectrum", "t.zarr", "--measure", "onset", "--threshold", "0.9,0"))
     assert list(table[0]) == ["source", "run", "band", "low", "high", "threshold", "iteration"]
     curves = rows(dip("spectrum", "t.zarr"))
     values = np.array(numbers(curves, "fbc")).reshape(3, 5)
     first = onset(np.array([0, 10, 20]), values, 0.9)
-    said = [row["iteration"] for row in table[:5]]
-    assert said == ["" if np.isnan(at) else repr(float(at)) for at in first]
+    printed = [row["iteration"] for row in table[:5]]
+    assert printed == ["" if np.isnan(at) else repr(float(at)) for at in first]
     assert [row["iteration"] for row in table[5:]] == ["0.0"] * 5
-    assert b"--threshold is" in dip("spectrum", path, "--threshold", "2", code=2).stderr
+    assert b"--threshold must be" in dip("spectrum", path, "--threshold", "2", code=2).stderr
 
 
-def test_what_the_fit_recorded_is_used(dip, tmp_path):
-    """The record is of more iterations than the frames, and of numbers that no frame gives."""
+def test_numbers_that_the_fit_recorded_are_used(dip, tmp_path):
+    """The record has more iterations than there are frames, and other numbers."""
     image = picture(*SIZE)
     with being_written(tmp_path / "t.zarr", image, size=SIZE) as (_, run):
         edges = {"low": ("band", np.arange(5) / 5), "high": ("band", np.arange(1, 6) / 5)}
@@ -135,14 +136,17 @@ def test_what_the_fit_recorded_is_used(dip, tmp_path):
     psnr = rows(
         dip("spectrum", "t.zarr", "--measure", "psnr", "--reference", "target", "--at", "0")
     )
-    assert len(psnr) == 1  # against what was not recorded: from the frame
+    assert len(psnr) == 1  # another reference than the record: measured from the frame
     other = rows(dip("spectrum", "t.zarr", "--bands", "2"))
-    assert [row["iteration"] for row in other] == ["0", "0"]  # of other bands, nothing is recorded
+    assert [row["iteration"] for row in other] == [
+        "0",
+        "0",
+    ]  # another number of bands than the record
     blur = rows(dip("spectrum", "t.zarr", "--measure", "blur-sharp"))
-    assert [row["iteration"] for row in blur] == ["0"]  # half a record is none
+    assert [row["iteration"] for row in blur] == ["0"]  # a record without all columns is not used
 
 
-def test_a_fit_records_what_spectrum_says_of_its_frames(dip, tmp_path):
+def test_recorded_numbers_equal_those_of_the_saved_frames(dip, tmp_path):
     line = ("--width", "4", "--depth", "2", "--iterations", "4", "--threads", "1")
     names = "fbc,fbc-energy,power,error,amplitude,blur-sharp,psnr,ssim"
     dip(
@@ -153,19 +157,19 @@ def test_a_fit_records_what_spectrum_says_of_its_frames(dip, tmp_path):
         recorded = rows(dip("spectrum", "t.zarr", "--measure", name))
         assert {int(row["iteration"]) for row in recorded} == set(range(5))
         part = ("--reference", "clean" if name in ("psnr", "ssim") else "target")
-        frames = rows(dip("spectrum", "t.zarr/run-0@2", "--measure", name, *given(part, name)))
+        frames = rows(dip("spectrum", "t.zarr/run-0@2", "--measure", name, *reference(part, name)))
         kept = [row for row in recorded if row["iteration"] == "2"]
         for column in [*frames[0]][3:]:
             assert [row[column] for row in kept] == [row[column] for row in frames], name
 
 
-def given(part, name):
-    """An image has no target of its own: it is named."""
+def reference(part, name):
+    """The option for an image, which has no target of its own."""
     alone = ("power", "amplitude", "blur-sharp")
     return () if name in alone else ("--reference", f"t.zarr/{part[1]}")
 
 
-def test_measures_that_a_size_does_not_allow_are_empty(dip, tmp_path):
+def test_measures_undefined_for_a_size_are_empty(dip, tmp_path):
     fitted(tmp_path / "t.zarr", size=(1, 3, 2))
     done = dip("spectrum", "t.zarr", "--measure", "blur-sharp", "--at", "0", "--format", "jsonl")
     row = json.loads(done.stdout)
@@ -184,7 +188,7 @@ def test_one_bad_input_does_not_stop_the_rest(dip, tmp_path):
     assert b"has no runs yet" in dip("spectrum", empty, code=1).stderr
 
 
-def test_a_live_store(dip, tmp_path):
+def test_a_store_can_be_measured_while_it_is_written(dip, tmp_path):
     with being_written(tmp_path / "live.zarr", saves=5) as (_, run):
         assert rows(dip("spectrum", "live.zarr")) == []
         for at in range(3):
@@ -193,7 +197,7 @@ def test_a_live_store(dip, tmp_path):
         assert [row["iteration"] for row in table] == ["0", "1", "2"]
 
 
-def test_names_and_zips_on_stdin(dip, tmp_path):
+def test_stdin_may_hold_names_or_a_zip(dip, tmp_path):
     fitted(tmp_path / "a.zarr")
     fitted(tmp_path / "b.zarr", saved=(0, 5))
     done = dip("spectrum", stdin=b"a.zarr\nb.zarr\n")
@@ -204,10 +208,10 @@ def test_names_and_zips_on_stdin(dip, tmp_path):
     assert numbers(rows(done), "fbc") == numbers(rows(dip("spectrum", "a.zarr")), "fbc")
 
 
-def test_figures(dip, tmp_path):
+def test_figures_of_every_measure(dip, tmp_path):
     fitted(tmp_path / "a.zarr", runs=2)
     fitted(tmp_path / "b.zarr")
-    write(picture(3, 16, 12), tmp_path / "i.png")
+    write(tmp_path / "i.png", picture(3, 16, 12))
     for number, more in enumerate(
         [
             ("a.zarr", "b.zarr", "--label", "A $1,<b>"),
@@ -225,13 +229,60 @@ def test_figures(dip, tmp_path):
         done = dip("spectrum", *more, "--plot", name, "--format", "none")
         assert not done.stdout
         first = (tmp_path / name).read_bytes()
-        assert b"left as it is" in dip("spectrum", *more, "--plot", name).stderr
+        assert b"left unchanged" in dip("spectrum", *more, "--plot", name).stderr
         assert first[:4] in (b"<?xm", b"\x89PNG", b"%PDF")
     svg = (tmp_path / "0.svg").read_text()
     assert "<!-- A \\$1 -->" in svg or "A $1" in svg
-    assert b"a figure ends in" in dip("spectrum", "a.zarr", "--plot", "a.gif", code=2).stderr
+    assert (
+        b"must end in .svg, .png, .pdf"
+        in dip("spectrum", "a.zarr", "--plot", "a.gif", code=2).stderr
+    )
     done = dip("spectrum", "a.zarr", "--label", "A,B", "--plot", "a.svg", code=2)
-    assert b"--label has 2 names, and there are 1" in done.stderr
+    assert b"--label has 2 names, and there are 1 panels" in done.stderr
     done = dip("spectrum", "i.png", "--measure", "blur-sharp", "--plot", "b.svg", code=1)
     assert b"name a store" in done.stderr
     assert read(tmp_path / "1.png").channels == 3
+
+
+def test_the_call_from_python_returns_the_rows_of_the_command(dip, tmp_path):
+    path = fitted(tmp_path / "t.zarr", runs=2)
+    for things in (path, str(path), open_store(path), [open_store(path).run(k) for k in (0, 1)]):
+        result = spectrum(things, bands=3, at=[11])
+        assert [(row.run, row.iteration, row.band) for row in result] == [
+            (run, 10, band) for run in (0, 1) for band in (1, 2, 3)
+        ]
+    table = rows(dip("spectrum", path, "--bands", "3", "--at", "11"))
+    assert [*table[0]] == list(result[0]._fields)
+    assert numbers(table, "fbc") == [row.fbc for row in result]
+    first = spectrum(path, "onset", threshold=[0.9, 0])
+    printed = rows(dip("spectrum", path, "--measure", "onset", "--threshold", "0.9,0"))
+    assert [*printed[0]] == list(first[0]._fields)
+    assert [row.iteration for row in first if row.threshold == 0] == [0] * 10
+
+
+def test_the_call_raises_where_the_command_skips(tmp_path):
+    with pytest.raises(DipError, match="needs --reference IMAGE"):
+        spectrum(picture(3, 16, 12), "fbc")
+    with pytest.raises(UsageError, match="did you mean 'power'"):
+        spectrum(picture(3, 16, 12), "powr")
+    with pytest.raises(UsageError, match="not int"):
+        spectrum(3)
+
+
+def test_a_measure_of_the_user_can_be_recorded_by_a_fit(dip, tmp_path):
+    (tmp_path / "mine.py").write_text("def contrast(frame):\n    return frame.std()\n")
+    line = ("--width", "4", "--depth", "2", "--iterations", "4", "--threads", "1")
+    line += ("--save-every", "2", "--save-dtype", "float32", "--record", "mine:contrast")
+    dip("fit", "builtin:triangle:0.5:32", *line, "-o", "t.zarr")
+    table = rows(dip("spectrum", "t.zarr", "--measure", "mine:contrast"))
+    assert [row["iteration"] for row in table] == list("01234")
+    frames = dict(open_store(tmp_path / "t.zarr").run(0).frames())
+    assert float(table[2]["contrast"]) == frames[2].std()
+
+
+def test_a_measure_of_the_user_works_on_the_command_line(dip, tmp_path):
+    (tmp_path / "mine.py").write_text("def contrast(frame):\n    return frame.std()\n")
+    fitted(tmp_path / "t.zarr")
+    table = rows(dip("spectrum", "t.zarr", "--measure", "mine:contrast"))
+    assert list(table[0]) == ["source", "run", "iteration", "contrast"]
+    assert numbers(table, "contrast") == pytest.approx([half(at).std() for at in (0, 10, 20)])

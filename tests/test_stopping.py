@@ -1,10 +1,10 @@
-"""Stopping rules: against their papers written out plainly, through a resume, and in a fit."""
+"""Stopping rules: against the formulas of their papers, through a resume, and in a fit."""
 
 import numpy as np
 import pytest
 
 from dipcli.errors import UsageError
-from dipcli.fitting.stopping.base import Minimum, Seen
+from dipcli.fitting.stopping.base import Minimum, Observation
 from dipcli.fitting.stopping.blur_sharp import BlurSharp
 from dipcli.fitting.stopping.discrepancy import Discrepancy
 from dipcli.fitting.stopping.es_emv import ExponentialVariance
@@ -13,7 +13,7 @@ from dipcli.fitting.stopping.self_validation import SelfValidation
 from dipcli.fitting.stopping.watch import AUTO, Watch, parse
 from dipcli.fitting.stopping.whiteness import SCATTER, Whiteness, neighbours
 from dipcli.images import read
-from dipcli.measure.blur import blur_sharp
+from dipcli.measure import blur
 from dipcli.measure.noise import noise_level
 from dipcli.registry import RULES
 from dipcli.store import open_store
@@ -32,20 +32,26 @@ def trajectory(steps, seed=0):
         yield (end + rng.normal(0, jump, SIZE)).astype(np.float32)
 
 
-def seen(iteration, output, loss=0.1, held_out=0.1):
+def observe(iteration, output, loss=0.1, held_out=0.1):
     residual = np.resize(TARGET, output.shape) - output
-    return Seen(iteration, output, loss, output.ravel(), residual, held_out)
+    return Observation(iteration, output, loss, output.ravel(), residual, held_out)
+
+
+def begun(rule, sigma=0.1):
+    """A rule at its first step."""
+    rule.begin(sigma)
+    return rule
 
 
 def watched(rule, steps, patience=100):
-    rule.patience = patience
+    begun(rule).patience = patience
     for i, output in enumerate(trajectory(steps)):
-        rule.see(seen(i, output))
+        rule.see(observe(i, output))
     return rule
 
 
 def first_confirmed(curve, start, patience):
-    """Where a curve {iteration: value} has its first minimum that stands for so long."""
+    """The iteration of the first minimum of a curve that stays the lowest for `patience`."""
     highest, lowest, chosen, wait = 0, np.inf, None, 0
     for i, value in curve:
         if i < start:
@@ -62,16 +68,16 @@ def first_confirmed(curve, start, patience):
     return chosen
 
 
-def test_es_wmv_is_the_variance_over_the_last_hundred():
+def test_es_wmv_is_the_variance_of_the_last_hundred_outputs():
     outputs = [x.astype(np.float64) for x in trajectory(700)]
     curve = [(i, np.var(outputs[i - 99 : i + 1], axis=0).mean()) for i in range(99, 700)]
-    rule = watched(WindowedVariance(0.1), 700)
+    rule = watched(WindowedVariance(), 700)
     assert rule.chosen == first_confirmed(curve, 99, 100)
     assert rule.sure
     assert 250 < rule.chosen < 420
 
 
-def test_es_emv_is_the_recursion_of_the_paper():
+def test_es_emv_equals_the_recursion_of_the_paper():
     mean, variance, curve = None, 0.0, []
     for i, x in enumerate(trajectory(700)):
         x = x.astype(np.float64)
@@ -80,16 +86,16 @@ def test_es_emv_is_the_recursion_of_the_paper():
         mean = mean + 0.1 * delta
         variance = 0.9 * (variance + 0.1 * np.mean(delta**2))
         curve.append((i, variance))
-    rule = watched(ExponentialVariance(0.1), 700)
+    rule = watched(ExponentialVariance(), 700)
     assert rule.chosen == first_confirmed(curve, 100, 100)
     assert rule.sure
 
 
-def test_blur_sharp_is_equation_8():
+def test_blur_sharp_equals_equation_8_of_the_paper():
     rng = np.random.default_rng(0)
     base = rng.random((1, 24, 24)).astype(np.float32)
     outputs = [base * np.float32(1 - np.exp(-(i + 5) / 40)) for i in range(600)]
-    measure = blur_sharp(base, 0)
+    measure = blur.BlurSharp(base)
     r = [float(measure(x)["ratio"]) for x in outputs]
     n = 100
     expected = next(
@@ -97,43 +103,43 @@ def test_blur_sharp_is_equation_8():
         for i in range(2 * n + 1, 600)
         if abs(np.mean(r[i - 2 * n : i - n]) - np.mean(r[i - n + 1 : i])) < 0.01
     )
-    rule = BlurSharp(0.1)
+    rule = begun(BlurSharp())
     for i, x in enumerate(outputs):
-        rule.see(seen(i, x))
+        rule.see(observe(i, x))
     assert rule.chosen == expected > 201
     assert rule.sure
 
 
-def test_discrepancy_stops_where_the_error_is_that_of_the_noise():
-    rule = Discrepancy(0.1)
+def test_discrepancy_stops_when_the_error_equals_that_of_the_noise():
+    rule = begun(Discrepancy())
     losses = 0.2 * np.exp(-np.arange(400) / 80)
     for i, loss in enumerate(losses):
-        rule.see(seen(i, np.zeros(SIZE, np.float32), loss))
+        rule.see(observe(i, np.zeros(SIZE, np.float32), loss))
     crossing = int(np.argmax(losses <= 0.01))
-    assert crossing <= rule.chosen <= crossing + 15  # it looks at a running mean
+    assert crossing <= rule.chosen <= crossing + 15  # it compares a running mean of the error
     assert rule.sure
 
 
 @pytest.mark.parametrize("side", [64, 200])
-def test_whiteness_stops_where_low_frequencies_of_the_noise_are_fitted(side):
-    """A fit that learns ever higher frequencies, of an image like a photograph and of noise."""
+def test_whiteness_stops_near_the_best_cutoff_of_a_low_pass(side):
+    """Ever higher frequencies of an image with the spectrum of a photograph, and of noise."""
     rng = np.random.default_rng(1)
     radius = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side)))
     spectrum = np.fft.fft2(rng.normal(size=(1, side, side))) / np.maximum(radius, 1 / side) ** 1.5
     clean = np.fft.ifft2(spectrum).real
     clean = (0.5 + 0.2 * clean / clean.std()).astype(np.float32)
     noisy = clean + rng.normal(0, 0.1, clean.shape).astype(np.float32)
-    rule, errors = Whiteness(0), []
+    rule, errors = begun(Whiteness()), []
     for i in range(100):
         fitted = np.fft.ifft2(np.fft.fft2(noisy) * (radius <= i / 200)).real.astype(np.float32)
         errors.append(np.mean(np.square(fitted - clean)))
         if not rule.sure:
-            rule.see(Seen(i, fitted, 0.1, fitted.ravel(), noisy - fitted, np.nan))
+            rule.see(Observation(i, fitted, 0.1, fitted.ravel(), noisy - fitted, np.nan))
     assert rule.sure
     assert errors[rule.chosen] < 1.6 * min(errors)
 
 
-def test_what_counts_as_opposed_is_beyond_the_scatter_of_white_noise_at_any_size():
+def test_the_threshold_of_whiteness_follows_the_scatter_of_white_noise():
     rng = np.random.default_rng(3)
     for side in (8, 64, 256):
         white = rng.normal(size=(200, 1, side, side)).astype(np.float32)
@@ -141,7 +147,7 @@ def test_what_counts_as_opposed_is_beyond_the_scatter_of_white_noise_at_any_size
         assert SCATTER / side == pytest.approx(3.5 * scatter, rel=0.2)
 
 
-def test_neighbours_are_compared_where_both_are_known():
+def test_neighbours_are_correlated_over_pairs_of_known_pixels():
     rng = np.random.default_rng(2)
     residual = rng.normal(size=(2, 5, 6)).astype(np.float32)
     residual[rng.random(residual.shape) < 0.3] = np.nan
@@ -157,15 +163,15 @@ def test_neighbours_are_compared_where_both_are_known():
     assert np.isnan(neighbours(np.zeros((1, 1, 1), np.float32))).all()
 
 
-def test_an_image_of_which_nothing_is_known_to_be_alike_is_not_stopped():
+def test_whiteness_never_stops_before_neighbours_were_positively_correlated():
     checks = (np.indices((16, 16)).sum(axis=0) % 2)[None].astype(np.float32) - 0.5
-    rule = Whiteness(0)
-    assert not rule.see(Seen(0, checks, 0.1, checks.ravel(), checks, np.nan))
+    rule = begun(Whiteness())
+    assert not rule.see(Observation(0, checks, 0.1, checks.ravel(), checks, np.nan))
     assert not rule.sure
 
 
 @pytest.mark.parametrize("sigma", [5, 15, 25, 50])
-def test_the_noise_level_is_estimated(sigma):
+def test_noise_level_estimates_sigma_also_with_unknown_pixels(sigma):
     rng = np.random.default_rng(0)
     image = read("builtin:camera").pixels
     noisy = image + rng.normal(0, sigma / 255, image.shape).astype(np.float32)
@@ -175,21 +181,21 @@ def test_the_noise_level_is_estimated(sigma):
     assert noise_level(np.full((1, 1, 5), 0.5)) == 0
 
 
-def test_self_validation_takes_the_least_error_at_what_is_held_out():
-    rule = SelfValidation(0.1)
+def test_self_validation_chooses_the_least_error_at_held_out_pixels():
+    rule = begun(SelfValidation())
     for i in range(1500):
-        rule.see(seen(i, np.zeros(SIZE, np.float32), held_out=0.05 + ((i - 400) / 1000) ** 2))
+        rule.see(observe(i, np.zeros(SIZE, np.float32), held_out=0.05 + ((i - 400) / 1000) ** 2))
         assert rule.sure == (i >= 900)
     assert rule.chosen == 400
 
 
-def test_an_output_that_has_not_begun_to_move_chooses_nothing():
-    """In the first iterations of a slow fit the variance is low, and means nothing."""
+def test_a_minimum_before_the_output_moves_does_not_count():
+    """In the first iterations of a slow fit the variance is low without meaning."""
     curve = np.concatenate(
         [np.full(300, 1e-4), np.linspace(1e-4, 1, 200), np.linspace(1, 0.01, 400)]
     )
     curve = np.append(curve, np.linspace(0.01, 0.3, 400))
-    rule = Minimum(0.1)
+    rule = begun(Minimum())
     rule.patience = 250
     for i, value in enumerate(curve):
         rule.follow(i, float(value))
@@ -198,31 +204,31 @@ def test_an_output_that_has_not_begun_to_move_chooses_nothing():
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_a_rule_goes_on_as_if_it_had_never_been_stopped(name):
+def test_rules_resume_from_their_state(name):
     import json
 
-    make = RULES[name].load()
     rng = np.random.default_rng(1)
     frames = [(i, x, 0.1 * rng.random(), rng.random()) for i, x in enumerate(trajectory(500))]
-    whole, first = make(0.05), make(0.05)
+    whole, first = (begun(RULES[name](), 0.05) for _ in range(2))
     for rule, until in ((whole, 500), (first, 250)):
         for i, x, loss, held in frames[:until]:
-            rule.see(seen(i, x, loss, held))
+            rule.see(observe(i, x, loss, held))
     arrays, attrs = first.state()
-    second = make(0.05)
+    second = begun(RULES[name](), 0.05)
     second.restore({k: v.copy() for k, v in arrays.items()}, json.loads(json.dumps(attrs)))
     for i, x, loss, held in frames[250:]:
-        second.see(seen(i, x, loss, held))
+        second.see(observe(i, x, loss, held))
     for one, other in zip(whole.state()[0].items(), second.state()[0].items(), strict=True):
         assert one[0] == other[0]
         np.testing.assert_array_equal(one[1], other[1])
     assert whole.state()[1] == second.state()[1]
 
 
-def test_what_stop_may_be():
-    assert parse("none") == (None, None)
-    assert parse("auto") == (AUTO, None)
-    assert parse("discrepancy:25.5") == ("discrepancy", 0.1)
+def test_stop_is_none_auto_or_a_rule():
+    assert parse("none") is None
+    assert isinstance(parse("auto"), RULES[AUTO])
+    assert begun(parse("discrepancy:25.5"), 0.3).sigma == 0.1
+    assert begun(parse("discrepancy"), 0.3).sigma == 0.3
     for wrong in (
         "es-wvm",
         "es-wmv:3",
@@ -235,7 +241,7 @@ def test_what_stop_may_be():
             parse(wrong)
 
 
-def test_held_out_pixels_are_hidden_from_the_fit_alone():
+def test_held_out_pixels_are_hidden_from_the_fit():
     target = np.random.default_rng(0).random((3, 20, 20)).astype(np.float32)
     target[:, :5] = np.nan
     watch = Watch("self-validation", target)
@@ -251,7 +257,7 @@ def run_of(path):
     return open_store(path).run(0)
 
 
-def test_all_rules_are_watched_and_one_chooses(dip, tmp_path):
+def test_every_rule_records_its_choice_and_the_active_one_ends_the_fit(dip, tmp_path):
     line = (
         "fit",
         "builtin:triangle:0.5:32",
@@ -273,7 +279,7 @@ def test_all_rules_are_watched_and_one_chooses(dip, tmp_path):
     verdicts = run.attrs["stopping"]
     assert set(verdicts) == set(RULES) - {"self-validation"}
     assert verdicts["discrepancy"] == {"iteration": chosen, "sure": True}
-    # with --full the fit goes on, and chooses the same
+    # with --full the fit runs to the end, and chooses the same iteration
     dip(*line, *level, "--full", "-o", "f.zarr")
     full = run_of(tmp_path / "f.zarr")
     assert full.iterations[-1] == 60
@@ -288,7 +294,7 @@ def test_all_rules_are_watched_and_one_chooses(dip, tmp_path):
     np.testing.assert_allclose(run.estimate, mean, atol=1e-5)
 
 
-def test_without_a_rule_the_last_one_is_chosen(dip, tmp_path):
+def test_without_a_rule_the_last_iteration_is_chosen(dip, tmp_path):
     dip(
         "fit",
         "builtin:triangle:0.5:32",
@@ -305,7 +311,7 @@ def test_without_a_rule_the_last_one_is_chosen(dip, tmp_path):
     assert "es-wmv" in run.attrs["stopping"]
 
 
-def test_a_fit_that_goes_on_stops_where_it_would_have(dip, tmp_path):
+def test_an_extended_fit_stops_where_a_long_one_does(dip, tmp_path):
     line = ("fit", "builtin:triangle:0.5:32", *TINY, "--stop", "es-emv", "--save-every", "50")
     dip(*line, "--iterations", "240", "-o", "whole.zarr")
     dip(*line, "--iterations", "130", "-o", "parts.zarr")
@@ -315,7 +321,7 @@ def test_a_fit_that_goes_on_stops_where_it_would_have(dip, tmp_path):
     np.testing.assert_array_equal(one.estimate, other.estimate)
 
 
-def test_a_fit_does_not_see_what_it_is_validated_on(dip, tmp_path):
+def test_self_validation_hides_pixels_from_the_fit(dip, tmp_path):
     line = ("fit", "builtin:triangle:0.5:32", *TINY, "--iterations", "4", "-o")
     dip(*line, "v.zarr", "--stop", "self-validation")
     dip(*line, "n.zarr", "--stop", "none")

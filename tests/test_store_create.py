@@ -1,4 +1,4 @@
-"""Where a store may be made, what it may replace, and what is left where it fails."""
+"""Where a store can be created, what it replaces, and what remains after an error."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ import pytest
 
 from dipcli.errors import BadStore, DipError, OutputExists
 from dipcli.store import Store, open_store
-from tests.stores import SMALL, append, being_written, fitted, is_right, picture
+from tests.stores import SMALL, append, being_written, count_checked_frames, fitted, picture
 
 
-def test_force_replaces_what_is_ours(tmp_path):
+def test_force_replaces_stores_links_and_files(tmp_path):
     path = fitted(tmp_path / "a.zarr")
     with pytest.raises(OutputExists, match=r"a.zarr exists; -f replaces it"):
         Store.create(path, picture(), name="b")
@@ -62,7 +62,7 @@ def test_force_never_replaces_another_directory(tmp_path, kind):
 
 
 @pytest.mark.parametrize("stage", ["beside", "rename"])
-def test_nothing_is_lost_where_replacing_fails(tmp_path, monkeypatch, stage):
+def test_the_old_store_survives_a_failed_replacement(tmp_path, monkeypatch, stage):
     path = fitted(tmp_path / "a.zarr")
 
     def rename(self, place, original=Path.rename):
@@ -81,43 +81,43 @@ def test_nothing_is_lost_where_replacing_fails(tmp_path, monkeypatch, stage):
         with pytest.raises(DipError, match=r"cannot write .*a.zarr.*: No space left on device"):
             Store.create(path, picture(), name="b", force=True)
     assert [p.name for p in tmp_path.iterdir()] == ["a.zarr"]
-    assert is_right(open_store(path).run(0)) == 3
-    Store.edit(path).close()  # and the locks are gone
+    assert count_checked_frames(open_store(path).run(0)) == 3
+    Store.edit(path).close()  # the locks are released
 
 
-def test_where_no_store_can_be_made(tmp_path):
+def test_impossible_stores_are_refused(tmp_path):
     for force in (False, True):
-        with pytest.raises(OutputExists, match=r"/dev/null is no file: nothing replaces it"):
+        with pytest.raises(OutputExists, match=r"/dev/null is no file; refusing to overwrite it"):
             Store.create("/dev/null", picture(), name="a", force=force)
     with pytest.raises(DipError, match=r"cannot write .*: No such file or directory"):
         Store.create(tmp_path / "no/a.zarr", picture(), name="a")
-    with pytest.raises(DipError, match="to a folder of this machine"):
+    with pytest.raises(DipError, match="to a folder on this machine"):
         Store.create("s3://bucket/a.zarr", picture(), name="a")
-    with pytest.raises(DipError, match="an image of 0 x 3 x 3 numbers"):
+    with pytest.raises(DipError, match="an image of 0 x 3 x 3 values"):
         Store.create(tmp_path / "a.zarr", picture(0, 3, 3), name="a")
-    with pytest.raises(DipError, match="a clean image of"):
+    with pytest.raises(DipError, match="the clean image has shape"):
         Store.create(tmp_path / "a.zarr", picture(), name="a", clean=picture(3, 8, 8))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_which_runs_can_be_made(tmp_path):
+def test_create_run_refuses_existing_and_oversized_runs(tmp_path):
     with being_written(tmp_path / "a.zarr") as (store, _):
-        with pytest.raises(BadStore, match="run-0 is there already"):
+        with pytest.raises(BadStore, match="run-0 exists; resume it"):
             store.create_run(0, 0, {}, saves=3, steps=3, size=SMALL)
-        with pytest.raises(BadStore, match="no run-3; there are: run-0"):
+        with pytest.raises(BadStore, match="no run-3; its runs: run-0"):
             store.resume_run(3, saves=3, steps=3)
-        with pytest.raises(DipError, match="does not fit into a store"):
+        with pytest.raises(DipError, match="cannot be stored"):
             store.create_run(1, 0, {}, saves=3, steps=3, size=(4, 20000, 20000))
         for number in (10, 2):
             store.create_run(number, 0, {}, saves=3, steps=3, size=SMALL).close()
         assert [run.name for run in store.runs] == ["run-0", "run-2", "run-10"]
     reader = open_store(tmp_path / "a.zarr")
-    with pytest.raises(DipError, match="to be read only"):
+    with pytest.raises(DipError, match="is open for reading only"):
         reader.create_run(1, 0, {}, saves=3, steps=3, size=SMALL)
 
 
-def test_what_a_killed_process_left_is_no_run(tmp_path):
-    """A run that was not whole yet lies out of sight, and its name is free."""
+def test_partial_runs_of_a_killed_process_are_ignored_and_deleted(tmp_path):
+    """An incomplete run lies in the scratch folder, and its number is free."""
     path = tmp_path / "a.zarr"
     Store.create(path, picture(), name="a").close()
     (path / "target/run-0.partial/frames").mkdir(parents=True)
@@ -129,7 +129,7 @@ def test_what_a_killed_process_left_is_no_run(tmp_path):
         assert [run.name for run in store.runs] == ["run-0"]
 
 
-def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
+def test_a_full_disk_is_a_one_line_error(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
@@ -140,4 +140,4 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
             with pytest.raises(DipError, match=r"cannot write .*run-0/.*: No space left"):
                 append(run, 1)
         append(run, 1)
-        assert is_right(store.run(0)) == 2
+        assert count_checked_frames(store.run(0)) == 2

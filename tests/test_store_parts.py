@@ -1,4 +1,4 @@
-"""Stores and their parts by name: on the disk, in zips, at addresses, and from inside."""
+"""Names of stores and their parts: in folders, in zips, at URLs, and from inside a store."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ SIZE = (3, 16, 12)
 
 @pytest.fixture
 def store(here):
-    """Two runs; only the first has a PSNR, which is highest at 10."""
+    """Two runs; only the first has a PSNR, which is highest at iteration 10."""
     image = picture(*SIZE, scale=Scale(65535.0), dtype=np.dtype("uint16"), history={"seed": 1})
     image.pixels[0, 0, 0] = np.nan
     with being_written("traj.zarr", image, size=SIZE, clean=picture(*SIZE)) as (writer, run):
@@ -49,7 +49,7 @@ NAMED = {
 
 
 @pytest.mark.parametrize("part", NAMED)
-def test_every_image_has_a_name(store, here, part):
+def test_image_parts_are_read_by_name(store, here, part):
     with Path("traj.zip").open("wb") as file:
         pack(store, file)
     for name in (store, "traj.zip", f"{here}/{store}", f"file://{here}/{store}"):
@@ -79,37 +79,37 @@ def test_the_target_and_the_clean_image(store):
         ("run-0/frames", "../../target", "target"),
     ],
 )
-def test_names_from_inside(store, here, monkeypatch, inside, name, part):
+def test_relative_names_inside_a_store_are_resolved(store, here, monkeypatch, inside, name, part):
     monkeypatch.chdir(f"{store}/{inside}")
     assert is_store_name(name)
-    root, found = split_name(name)
-    assert (os.path.realpath(root), found) == (str(here / store), part)
+    root, rest = split_name(name)
+    assert (os.path.realpath(root), rest) == (str(here / store), part)
 
 
-def test_a_link_to_a_run_is_that_run(store, here):
+def test_a_link_to_a_run_names_that_run(store, here):
     (here / "link").symlink_to(f"{store}/run-1")
     assert split_name("link")[1] == "run-1"
     assert read_run("link").name == "run-1"
 
 
-def test_what_is_no_name_of_a_store(store, here, monkeypatch):
+def test_other_names_are_no_store_names(store, here, monkeypatch):
     (here / "a.png").write_bytes(b"\x89PNG")
-    (here / "traj.zarr/run-0/b.png").write_bytes(b"\x89PNG")  # an image, wherever it lies
+    (here / "traj.zarr/run-0/b.png").write_bytes(b"\x89PNG")  # an image inside a store
     (here / "folder").mkdir()
     for name in ("a.png", "traj.zarr/run-0/b.png", "folder", "absent", "absent/run-0", "a\0b", ""):
         assert not is_store_name(name)
     assert not is_store_name("x" * 5000)
-    monkeypatch.chdir("traj.zarr")  # here is a store, but these are not in it
+    monkeypatch.chdir("traj.zarr")  # these are not in the store of the working directory
     assert not is_store_name("absent.png")
     assert not is_store_name("builtin:astronaut")
     monkeypatch.chdir(here)
     (here / "old.zarr").mkdir()
-    (here / "old.zarr/.zgroup").write_text("{}")  # opened to be told what it is
+    (here / "old.zarr/.zgroup").write_text("{}")  # opening it explains what it is
     assert is_store_name("old.zarr")
     assert is_store_name("s3://bucket/a.zarr/run-0")
 
 
-def test_asking_costs_no_zarr():
+def test_is_store_name_imports_no_zarr():
     code = (
         "import sys; from dipcli import store; store.is_store_name('x');"
         "sys.exit(any(name in sys.modules for name in ('zarr', 'numcodecs', 'fsspec', 'torch')))"
@@ -122,40 +122,40 @@ def test_asking_costs_no_zarr():
     [
         ("/run-0@50", r"traj.zarr/run-0 has no frame at 50; the nearest saved: 10 and 100"),
         ("/run-0@500", r"has no frame at 500; the nearest saved: 100$"),
-        ("/run-1@best", r"run-1@best is the frame of the highest PSNR, and none is kept"),
+        ("/run-1@best", r"run-1@best is the frame with the highest PSNR, but no PSNR was recorded"),
         ("/run-1", r"run-1 has no estimate \(it is interrupted\); .*run-1@last is its last frame"),
         ("/run-0/std", r"run-0 has no std"),
-        ("/run-2", r"traj.zarr has no run-2; there are: run-0, run-1"),
+        ("/run-2", r"traj.zarr has no run-2; its runs: run-0, run-1"),
         ("/run-0/frames", r"traj.zarr has no part 'run-0/frames'; its images are target, clean, "),
         ("/run-0@-1", r"has no part 'run-0@-1'"),
         ("/nothing", r"has no part 'nothing'"),
     ],
 )
-def test_what_is_not_there_is_said(store, name, message):
+def test_a_missing_part_is_a_clear_error(store, name, message):
     with pytest.raises(BadStore, match=message):
         read_image(store + name)
 
 
-def test_without_a_clean_image_or_a_run_or_a_frame(here):
+def test_a_missing_clean_image_run_or_frame_is_a_clear_error(here):
     with being_written("a.zarr") as (_, run):
         for name, message in (
-            ("a.zarr/clean", r"holds no clean image: its fit was not given one \(--clean\)"),
+            ("a.zarr/clean", r"holds no clean image: its fit ran without --clean"),
             ("a.zarr/run-0@last", "run-0 has no frames yet"),
             ("a.zarr", r"run-0 has no estimate \(it is running\)$"),
         ):
             with pytest.raises(BadStore, match=message):
                 read_image(name)
         append(run, 0)
-        with pytest.raises(BadStore, match="its fit was given no clean image"):
+        with pytest.raises(BadStore, match="but its fit ran without --clean"):
             read_image("a.zarr/run-0@best")
     fitted("b.zarr", runs=0)
-    with pytest.raises(BadStore, match=r"b.zarr has no runs yet; b.zarr/target is what is to be"):
+    with pytest.raises(BadStore, match=r"b.zarr has no runs yet; its target is b.zarr/target"):
         read_image("b.zarr")
 
 
-def test_runs_by_name(store):
+def test_read_run_needs_the_name_of_one_run(store):
     assert read_run(f"{store}/run-1").label == f"{store}/run-1"
-    with pytest.raises(BadStore, match=r"not a run; there are: traj.zarr/run-0, traj.zarr/run-1"):
+    with pytest.raises(BadStore, match=r"runs of its store: traj.zarr/run-0, traj.zarr/run-1"):
         read_run(store)
     for name in ("/run-0@10", "/target"):
         with pytest.raises(BadStore, match="is not a run"):
@@ -163,8 +163,7 @@ def test_runs_by_name(store):
     assert read_run(fitted("one.zarr")).name == "run-0"
 
 
-def test_stores_without_a_name(store, here):
-    """From stdin: as bytes, as a stream, and through a FIFO."""
+def test_zips_are_read_from_bytes_streams_and_fifos(store, here):
     with Path("traj.zip").open("wb") as file:
         pack(store, file)
     data = (here / "traj.zip").read_bytes()
@@ -178,12 +177,11 @@ def test_stores_without_a_name(store, here):
         os.close(write)
         assert len(open_store(f"/dev/fd/{read}").runs) == 2
         os.close(read)
-    with pytest.raises(BadStore, match="what came from stdin is not a zip"):
+    with pytest.raises(BadStore, match="stdin is not a zip"):
         open_store(b"hello")
 
 
-def test_addresses(store, here):
-    """What fsspec reads, is read: here its own memory."""
+def test_urls_are_read_through_fsspec(store, here):
     fsspec = pytest.importorskip("fsspec")
     memory = fsspec.filesystem("memory")
     memory.put(str(here / store), "/bucket/traj.zarr", recursive=True)
@@ -201,14 +199,14 @@ def test_addresses(store, here):
         ):
             opened.run(0).frame(0)
         with pytest.raises(
-            BadStore, match=r"memory://bucket is no trajectory store: .* no zarr.json"
+            BadStore, match=r"memory://bucket is not a trajectory store: .* no zarr.json"
         ):
             open_store("memory://bucket")
     finally:
         memory.rm("/bucket", recursive=True)
 
 
-def test_addresses_that_need_more(monkeypatch):
+def test_urls_without_their_package_are_a_clear_error(monkeypatch):
     with pytest.raises(DipError, match=r"cannot read foo://x: Protocol not known: foo"):
         open_store("foo://x")
     with pytest.raises(DipError, match=r"cannot read s3://x/y: Install s3fs to access S3"):
@@ -218,7 +216,7 @@ def test_addresses_that_need_more(monkeypatch):
         open_store("memory://x")
 
 
-def test_a_server_that_lists_nothing(store, here, monkeypatch):
-    monkeypatch.setattr("dipcli.store.sources.Source.names", lambda self: [])
+def test_runs_are_found_on_a_server_that_lists_nothing(store, here, monkeypatch):
+    monkeypatch.setattr("dipcli.store.access.Reader.names", lambda self: [])
     opened = open_store(f"file://{here / store}")
     assert [run.name for run in opened.runs] == ["run-0", "run-1"]

@@ -1,4 +1,4 @@
-"""A run that ended goes on: cut to what counts, rewound to its checkpoint, and made longer."""
+"""Resuming a run: trimmed arrays, rewinding to a checkpoint, more iterations."""
 
 import shutil
 from pathlib import Path
@@ -12,14 +12,14 @@ from tests.stores import (
     SMALL,
     append,
     being_written,
+    count_checked_frames,
     fitted,
-    is_right,
-    seen_by_xarray,
-    seen_by_zarr,
+    open_in_xarray,
+    open_in_zarr,
 )
 
 
-def test_an_interrupted_run_is_trimmed_and_goes_on(tmp_path):
+def test_an_interrupted_run_is_trimmed_and_resumes(tmp_path):
     path = tmp_path / "a.zarr"
     planned, stopped, kept, longer = 300, 270, 250, 280  # 256 marks are in a chunk
     with being_written(path, saves=planned) as (store, run):
@@ -33,38 +33,38 @@ def test_an_interrupted_run_is_trimmed_and_goes_on(tmp_path):
 
         fit(run, 0, stopped)
         run.finish("interrupted")
-        assert seen_by_zarr(path)["frames"].shape == (stopped, 1, 8, 8)
+        assert open_in_zarr(path)["frames"].shape == (stopped, 1, 8, 8)
         assert len(store.run(0).step_loss) == stopped
 
         options = {"saves": range(longer), "steps": longer, "config": {"iterations": longer}}
         run = store.resume_run(0, keep_until=kept - 1, **options)
         assert run.last == kept - 1
         assert store.run(0).attrs["status"] == "running"
-        assert seen_by_xarray(path).iteration.values.tolist() == list(range(kept))
+        assert open_in_xarray(path).iteration.values.tolist() == list(range(kept))
         assert np.isnan(store.run(0).step_loss[kept:]).all()
         assert not (path / f"run-0/frames/c/{kept}").exists()
         fit(run, kept, longer)
         run.finish("complete")
         run = store.run(0)
-    assert is_right(run) == longer
+    assert count_checked_frames(run) == longer
     assert run.step_loss.tolist() == run.record["psnr"].tolist() == list(range(longer))
     assert run.attrs["config"] == {"iterations": longer}
 
 
 @pytest.mark.filterwarnings("ignore:Consolidated metadata")
-def test_what_another_program_consolidated_is_not_left_behind(tmp_path):
+def test_editing_drops_consolidated_metadata(tmp_path):
     import zarr
 
     path = fitted(tmp_path / "a.zarr", size=SMALL)
     zarr.consolidate_metadata(path)
     with Store.edit(path) as store, store.resume_run(0, saves=4, steps=30) as run:
         append(run, 30)
-        assert is_right(store.run(0)) == 4
+        assert count_checked_frames(store.run(0)) == 4
         run.finish("complete")
     assert zarr.open_group(path, mode="r")["run-0/frames"].shape[0] == 4
 
 
-def test_nothing_need_stay_and_more_than_planned_fits(tmp_path):
+def test_a_run_can_be_rewound_to_its_start_and_exceed_its_plan(tmp_path):
     with being_written(tmp_path / "a.zarr", saves=1) as (store, run):
         for at in range(0, 40, 10):
             append(run, at)
@@ -78,8 +78,8 @@ def test_nothing_need_stay_and_more_than_planned_fits(tmp_path):
         assert store.run(0).step_loss.tolist() == []
 
 
-def test_wherever_a_resize_is_cut_off_xarray_opens_it(tmp_path, monkeypatch):
-    """Each rename of an end and of a new start is once the last that is done."""
+def test_xarray_opens_a_run_after_any_interrupted_resize(tmp_path, monkeypatch):
+    """Stop after each of the renames that finishing and resuming a run make."""
 
     class Killed(BaseException):
         pass
@@ -109,19 +109,19 @@ def test_wherever_a_resize_is_cut_off_xarray_opens_it(tmp_path, monkeypatch):
             end_and_start(path, renames)
             break
         except Killed:
-            kept = seen_by_xarray(path)
+            kept = open_in_xarray(path)
         assert kept.iteration.values.tolist() in ([0, 1], [0, 1, 2])
         assert len(kept.frames) == len(kept.loss) == len(kept.iteration)
-        assert is_right(open_store(path).run(0)) == len(kept.iteration)
-        # and it is mended when it goes on; a copy, for this process still holds the run's lock
+        assert count_checked_frames(open_store(path).run(0)) == len(kept.iteration)
+        # resuming repairs it; a copy, as this process still holds the lock of the run
         path = shutil.copytree(path, tmp_path / f"{renames}-copy.zarr")
         with Store.edit(path) as store:
             store.resume_run(0, saves=9, steps=9).close()
-        assert seen_by_xarray(path).frames.dims[0] == "iteration"
+        assert open_in_xarray(path).frames.dims[0] == "iteration"
     assert 20 < renames < 99
 
 
-def test_a_checkpoint_comes_back_bit_for_bit(tmp_path):
+def test_a_checkpoint_is_restored_bit_for_bit(tmp_path):
     arrays = {
         "weights": np.random.default_rng(0).normal(size=(20, 30)).astype(np.float32),
         "half": np.array([np.nan, -0.0, 1], np.float16),
@@ -143,21 +143,19 @@ def test_a_checkpoint_comes_back_bit_for_bit(tmp_path):
         assert np.isnan(state.attrs["worst"])
         names = {path.name for path in (tmp_path / "a.zarr/run-0/checkpoint").iterdir()}
         assert names == {"state-2", "zarr.json"}
-        run.delete_checkpoint()
-        assert store.run(0).read_checkpoint() is None
 
 
-def test_a_rotten_checkpoint_is_refused(tmp_path):
+def test_a_corrupt_checkpoint_is_refused(tmp_path):
     with being_written(tmp_path / "a.zarr") as (store, run):
         run.write_checkpoint({"weights": np.arange(200.0), "flags": np.ones(3, bool)}, {"at": 7})
         folder = tmp_path / "a.zarr/run-0/checkpoint"
-        luck = np.random.default_rng(1)
+        rng = np.random.default_rng(1)
         files = [path for path in folder.rglob("*") if path.is_file()]
         assert len(files) == 8
-        files.remove(folder / "state-0/zarr.json")  # says nothing
+        files.remove(folder / "state-0/zarr.json")  # is not read
         for file in files:
             data = file.read_bytes()
-            places = luck.integers(0, len(data), 6)
+            places = rng.integers(0, len(data), 6)
             broken = [data[:at] + bytes([data[at] ^ 0x11]) + data[at + 1 :] for at in places]
             for wrong in [*broken, data[:-1], data + b"\0", b""]:
                 file.write_bytes(wrong)
@@ -171,9 +169,9 @@ def test_a_rotten_checkpoint_is_refused(tmp_path):
         assert store.run(0).read_checkpoint().attrs == {"at": 7}
 
 
-def test_a_checkpoint_is_never_ahead_of_the_losses(tmp_path):
-    """Killed between it and the next frame, the steps before it are not taken again."""
+def test_a_checkpoint_writes_the_losses_before_it(tmp_path):
+    """A run killed after a checkpoint does not repeat the steps before it."""
     with being_written(tmp_path / "a.zarr") as (store, run):
         run.step_losses(0, [3, 2, 1])
         run.write_checkpoint({"weights": np.ones(3)}, {"iteration": 3})
-        assert store.run(0).step_loss[:3].tolist() == [3, 2, 1]  # as another process sees it
+        assert store.run(0).step_loss[:3].tolist() == [3, 2, 1]  # read from disk

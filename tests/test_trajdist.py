@@ -1,4 +1,4 @@
-"""`dip trajdist`: pairs of runs and images, their distances, where they converge."""
+"""`dip trajdist`: pairs of runs and images, their distances, and where they converge."""
 
 import csv
 import io
@@ -7,7 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
+from dipcli.errors import DipError
 from dipcli.images import Image, write
+from dipcli.measure.trajectories import trajdist
 from dipcli.store import open_store
 from tests import stores
 from tests.stores import append, being_written, fitted, frame_at, picture
@@ -27,7 +29,7 @@ def pairs(table):
 
 
 def trajectory(path, frames, image=None, clean=None, runs=None):
-    """A store whose runs hold given frames, (iteration, image) each."""
+    """A store whose runs hold these frames, (iteration, image) each."""
     image = image or picture(*SIZE)
     saved = [at for at, _ in frames[0]]
     with being_written(
@@ -51,7 +53,7 @@ def level(value):
     return np.full(SIZE, value, np.float32)
 
 
-def test_runs_of_one_target_with_each_other(dip, tmp_path):
+def test_runs_of_one_target_are_compared_with_each_other(dip, tmp_path):
     run = [(0, level(0.5)), (10, level(0.25))]
     other = [(0, level(0.0)), (10, level(0.25))]
     trajectory(tmp_path / "t.zarr", [run, other, run])
@@ -66,7 +68,7 @@ def test_runs_of_one_target_with_each_other(dip, tmp_path):
     assert (second["iteration"], second["sse"], second["psnr"]) == ("10", "0.0", "")
 
 
-def test_one_run_with_all_that_there_is(dip, tmp_path):
+def test_a_single_run_is_compared_with_target_clean_and_previous(dip, tmp_path):
     image, clean = picture(*SIZE), Image(level(0.5))
     frames = [[(0, level(0.5)), (10, level(0.25)), (20, level(0.0))]]
     trajectory(tmp_path / "t.zarr", frames, image, clean)
@@ -89,7 +91,7 @@ def test_stores_of_one_target_are_paired_and_others_are_not(dip, tmp_path):
     of_one = ["a.zarr/run-0", "b.zarr/run-0", "b.zarr/run-1"]
     alone = [("c.zarr/run-0", "c.zarr/target"), ("c.zarr/run-0", "previous")]
     assert pairs(table) == [*itertools.combinations(of_one, 2), *alone]
-    # all runs of equal size, whatever they are fitted to
+    # all runs of equal size, whatever their target
     with being_written(tmp_path / "d.zarr", picture(*SIZE, page=2), size=SIZE) as (_, run):
         append(run, 0, SIZE)
         run.finish("complete")
@@ -97,13 +99,13 @@ def test_stores_of_one_target_are_paired_and_others_are_not(dip, tmp_path):
     assert pairs(other) == [("a.zarr/run-0", "d.zarr/run-0")]
 
 
-def test_a_store_named_twice_is_there_once(dip, tmp_path):
+def test_a_store_named_twice_is_read_once(dip, tmp_path):
     fitted(tmp_path / "a.zarr", runs=2)
     table = rows(dip("trajdist", "a.zarr", "a.zarr/run-1", "a.zarr/run-0"))
     assert pairs(table) == [("a.zarr/run-0", "a.zarr/run-1")]
 
 
-def test_only_common_iterations_are_compared_and_it_is_said(dip, tmp_path):
+def test_only_common_iterations_are_compared_with_a_note(dip, tmp_path):
     fitted(tmp_path / "a.zarr", saved=(0, 10, 20, 30))
     fitted(tmp_path / "b.zarr", saved=(0, 15, 30, 45, 60))
     done = dip("trajdist", "a.zarr", "b.zarr")
@@ -111,12 +113,12 @@ def test_only_common_iterations_are_compared_and_it_is_said(dip, tmp_path):
     assert b"share 2 iterations of the 4 and the 5" in done.stderr
     fitted(tmp_path / "c.zarr", saved=(5, 7))
     done = dip("trajdist", "a.zarr", "c.zarr", code=1)
-    assert b"no iteration in common" in done.stderr
+    assert b"have no saved iteration in common" in done.stderr
     table = rows(dip("trajdist", "a.zarr", "b.zarr", "--at", "29,31,1000"))
     assert [row["iteration"] for row in table] == ["30"]
 
 
-def test_the_previous_frames_of_two_stores_are_their_own(dip, tmp_path):
+def test_previous_frames_of_two_stores_are_not_mixed_up(dip, tmp_path):
     """Both are called `previous`."""
     dark, bright = (Image(level(value)) for value in (0.25, 0.75))
     trajectory(tmp_path / "a.zarr", [[(0, level(0.0)), (10, level(0.25))]], dark)
@@ -136,7 +138,7 @@ def test_a_run_that_cannot_be_read_does_not_stop_the_others(dip, tmp_path):
 
 
 @pytest.mark.parametrize("word", ["target", "clean", "previous"])
-def test_against_its_own(dip, tmp_path, word):
+def test_against_target_clean_or_previous_of_each_run(dip, tmp_path, word):
     clean = picture(*SIZE)
     frames = [[(0, level(0.5)), (10, level(0.25))]] * 2
     trajectory(tmp_path / "t.zarr", frames, clean=clean)
@@ -145,12 +147,12 @@ def test_against_its_own(dip, tmp_path, word):
     assert pairs(table) == [(f"t.zarr/run-{k}", name) for k in range(2)]
 
 
-def test_against_a_run_and_against_an_image(dip, tmp_path):
+def test_against_a_run_or_an_image(dip, tmp_path):
     path = fitted(tmp_path / "t.zarr", runs=3)
     table = rows(dip("trajdist", "t.zarr", "--against", "t.zarr/run-1"))
     others = ["t.zarr/run-0", "t.zarr/run-2"]
     assert pairs(table) == [(name, "t.zarr/run-1") for name in others]
-    write(open_store(path).run(0) and Image(level(0.5)), tmp_path / "half.png")
+    write(tmp_path / "half.png", Image(level(0.5)))
     table = rows(dip("trajdist", "t.zarr/run-0", "--against", "half.png", "--at", "10", "--ssim"))
     assert list(table[0]) == [*COLUMNS, "ssim"]
     frame = frame_at(10, SIZE).astype(np.float16).astype(np.float64)
@@ -162,28 +164,30 @@ def test_against_a_run_and_against_an_image(dip, tmp_path):
     )
 
 
-def test_images(dip, tmp_path):
+def test_images_are_compared_in_pairs(dip, tmp_path):
     one, other = picture(3, 16, 12), Image(picture(3, 16, 12).pixels[:, ::-1].copy())
-    write(one, tmp_path / "a.png")
-    write(other, tmp_path / "b.png")
+    write(tmp_path / "a.png", one)
+    write(tmp_path / "b.png", other)
     (row,) = rows(dip("trajdist", "a.png", "--against", "b.png"))
     assert (row["a"], row["b"], row["iteration"]) == ("a.png", "b.png", "")
     a, b = (np.round(x.pixels.astype(np.float64) * 255) / 255 for x in (one, other))
     assert float(row["mse"]) == pytest.approx(np.square(a - b).mean(), rel=1e-5)
     assert rows(dip("trajdist", "a.png", "b.png")) == [row]
     done = dip("trajdist", "a.png", code=1)
-    assert b"nothing is named to compare a.png with: --against IMAGE" in done.stderr
-    assert b"is for runs" in dip("trajdist", "a.png", "--against", "target", code=1).stderr
+    assert b"a.png needs an image to compare with: --against IMAGE" in done.stderr
+    assert (
+        b"needs runs of a store" in dip("trajdist", "a.png", "--against", "target", code=1).stderr
+    )
     (luma,) = rows(dip("trajdist", "a.png", "b.png", "--luma", "--border", "2"))
     weights = np.array([65.481, 128.553, 24.966]) / 255
     difference = np.tensordot(weights, a - b, 1)[2:-2, 2:-2]
     assert float(luma["mse"]) == pytest.approx(np.square(difference).mean(), rel=1e-4)
     done = dip("trajdist", "a.png", "b.png", "--border", "9", code=1)
-    assert b"--border 9 leaves nothing" in done.stderr
+    assert b"--border 9 leaves no pixels of an image of 12x16" in done.stderr
 
 
-def test_an_image_takes_the_scale_of_what_it_is_compared_with(dip, tmp_path):
-    """The same 16-bit numbers, one file with a brighter pixel: auto would tell them apart."""
+def test_an_image_is_read_on_the_scale_of_the_other(dip, tmp_path):
+    """16-bit files that differ in one bright pixel, for which auto would choose other scales."""
     import imagecodecs
 
     numbers = np.full((8, 8), 1000, np.uint16)
@@ -195,7 +199,7 @@ def test_an_image_takes_the_scale_of_what_it_is_compared_with(dip, tmp_path):
         assert float(row["sse"]) == pytest.approx((4000 / 1023) ** 2, rel=1e-6)
 
 
-def test_unknown_pixels_of_the_target_do_not_count(dip, tmp_path):
+def test_unknown_pixels_of_the_target_are_left_out(dip, tmp_path):
     target = picture(*SIZE).pixels.copy()
     target[:, :8] = np.nan
     trajectory(tmp_path / "t.zarr", [[(0, level(0.5))]], Image(target))
@@ -205,10 +209,10 @@ def test_unknown_pixels_of_the_target_do_not_count(dip, tmp_path):
     assert float(row["mse"]) == pytest.approx(difference.mean())
 
 
-def test_bands_add_up(dip, tmp_path):
+def test_errors_of_bands_sum_to_the_sse(dip, tmp_path):
     fitted(tmp_path / "t.zarr", runs=2, saved=(0, 10))
     fitted(tmp_path / "u.zarr", saved=(0, 10))
-    write(Image(level(0.5)), tmp_path / "half.png")
+    write(tmp_path / "half.png", Image(level(0.5)))
     line = ("trajdist", "t.zarr/run-0", "--against", "half.png")
     split = rows(dip(*line, "--bands", "4"))
     assert list(split[0]) == ["a", "b", "iteration", "band", "low", "high", "sse"]
@@ -221,7 +225,7 @@ def test_bands_add_up(dip, tmp_path):
 
 
 def humped():
-    """Two runs that meet, part and meet again, by a known distance."""
+    """Two runs that converge, part and converge again, at known distances."""
     saved = range(0, 300, 10)
     distance = np.interp(saved, [0, 80, 180, 300], [0.5, 0.05, 0.3, 0.01])
     one = [(at, level(0.0)) for at in saved]
@@ -229,7 +233,7 @@ def humped():
     return [one, other]
 
 
-def test_the_summary(dip, tmp_path):
+def test_summary_has_the_points_of_convergence(dip, tmp_path):
     trajectory(tmp_path / "t.zarr", humped())
     (row,) = rows(dip("trajdist", "t.zarr", "--summary"))
     assert list(row) == ["a", "b", *SUMMARY]
@@ -239,16 +243,16 @@ def test_the_summary(dip, tmp_path):
     assert float(row["peak_ratio"]) == float(row["peak_sse"]) / float(row["first_sse"])
     by_band = rows(dip("trajdist", "t.zarr", "--summary", "--bands", "2"))
     assert list(by_band[0]) == ["a", "b", "band", "low", "high", *SUMMARY]
-    assert by_band[0]["peak"] == row["peak"]  # they differ in their mean only
+    assert by_band[0]["peak"] == row["peak"]  # the runs differ in their mean only
     assert by_band[1]["peak"] == ""
     fitted(tmp_path / "u.zarr", runs=2)
-    (nothing,) = rows(dip("trajdist", "u.zarr", "--summary"))
-    assert [nothing[name] for name in SUMMARY] == [""] * 7
+    (empty,) = rows(dip("trajdist", "u.zarr", "--summary"))
+    assert [empty[name] for name in SUMMARY] == [""] * 7
 
 
-def test_figures(dip, tmp_path):
+def test_figures_of_curves_and_bands(dip, tmp_path):
     trajectory(tmp_path / "t.zarr", humped())
-    write(picture(3, 16, 12), tmp_path / "i.png")
+    write(tmp_path / "i.png", picture(3, 16, 12))
     for name, more in {
         "a.svg": (),
         "b.png": ("--bands", "3"),
@@ -257,14 +261,14 @@ def test_figures(dip, tmp_path):
     }.items():
         line = ("trajdist", "t.zarr", *more, "--plot", name, "--format", "none")
         assert not dip(*line).stdout
-        assert b"left as it is" in dip(*line).stderr
+        assert b"left unchanged" in dip(*line).stderr
     assert "first convergence" in (tmp_path / "a.svg").read_text()
     done = dip("trajdist", "i.png", "--against", "i.png", "--plot", "e.svg", code=1)
     assert b"images have none: name a store" in done.stderr
     assert not (tmp_path / "e.svg").exists()
 
 
-def test_live_stores_zips_and_names(dip, tmp_path):
+def test_stores_being_written_zips_and_names_on_stdin(dip, tmp_path):
     with being_written(tmp_path / "live.zarr", saves=9) as (_, run):
         for at in range(3):
             append(run, at)
@@ -277,7 +281,7 @@ def test_live_stores_zips_and_names(dip, tmp_path):
     assert [row["sse"] for row in rows(named)] == [row["sse"] for row in rows(piped)]
 
 
-def test_a_store_at_an_address(dip, tmp_path):
+def test_a_store_may_be_at_an_address(dip, tmp_path):
     path = fitted(tmp_path / "t.zarr", runs=2)
     (row,) = rows(dip("trajdist", f"file://{path}", "--at", "10"))
     assert (row["a"], row["b"]) == (f"file://{path}/run-0", f"file://{path}/run-1")
@@ -287,18 +291,18 @@ def test_a_store_at_an_address(dip, tmp_path):
 def test_one_bad_input_does_not_stop_the_rest(dip, tmp_path):
     fitted(tmp_path / "t.zarr", runs=2)
     fitted(tmp_path / "s.zarr", size=(1, 8, 8))
-    write(Image(level(0.5)), tmp_path / "half.png")
+    write(tmp_path / "half.png", Image(level(0.5)))
     done = dip("trajdist", "absent.zarr", "s.zarr", "t.zarr", "--against", "half.png", code=1)
     assert pairs(rows(done)) == [(f"t.zarr/run-{k}", "half.png") for k in range(2)]
     assert done.stderr.count(b"dip: error") == 2
 
 
-def test_a_run_of_another_store_is_named_with_it(here):
-    from dipcli.figures import compared
+def test_the_legend_names_the_store_of_a_run_of_another_store(here):
+    from dipcli.figures.distances import distance_figure
     from dipcli.measure.distance import Comparison
     from dipcli.measure.pairs import Moving, Pair
     from dipcli.measure.trajectories import compare
-    from tests.figured import legend_of
+    from tests.sample_figures import legend_of
 
     run = [(0, level(0.0)), (10, level(0.25))]
     trajectory(here / "a.zarr", [run, run])
@@ -306,6 +310,36 @@ def test_a_run_of_another_store_is_named_with_it(here):
     one, two = (Moving(f"a.zarr/run-{k}", open_store("a.zarr").run(k)) for k in (0, 1))
     other = Moving("b.zarr/run-0", open_store("b.zarr").run(0))
     pairs = [Pair(one, two), Pair(one, other)]
-    found = compare(pairs, Comparison(), None, lambda *_: None)
-    figure = compared.draw(found, {"a.zarr": "A", "b.zarr": "B"})
+    distances = compare(pairs, Comparison())
+    figure = distance_figure(distances, {"a.zarr": "A", "b.zarr": "B"})
     assert [name.split("\u2013")[1].strip() for name in legend_of(figure)] == ["run-1", "B run-0"]
+
+
+def test_the_call_from_python_returns_the_rows_of_the_command(dip, tmp_path):
+    path = fitted(tmp_path / "t.zarr", runs=2)
+    for options, words in (
+        ({}, ()),
+        ({"ssim": True, "at": [9]}, ("--ssim", "--at", "9")),
+        ({"bands": 2}, ("--bands", "2")),
+        ({"summary": True, "bands": 2}, ("--summary", "--bands", "2")),
+        ({"against": "target"}, ("--against", "target")),
+    ):
+        result = trajdist(open_store(path), **options)
+        table = rows(dip("trajdist", path, *words))
+        assert list(table[0]) == list(result[0]._fields)
+        assert [[cell(value) for value in row] for row in result] == [
+            [*row.values()] for row in table
+        ]
+    one, other = picture(*SIZE), Image(level(0.5))
+    (row,) = trajdist([one, other])
+    expected = np.square(one.pixels.astype(np.float64) - 0.5).mean()
+    assert row.mse == pytest.approx(expected)
+    assert trajdist(one, against=other)[0].mse == row.mse
+    assert trajdist(one, against=np.full((16, 12, 3), 0.5))[0].mse == row.mse
+    with pytest.raises(DipError, match="needs an image to compare with"):
+        trajdist(one)
+
+
+def cell(value):
+    """A value as a cell of TSV."""
+    return "" if value is None or value in (np.inf,) else str(value)

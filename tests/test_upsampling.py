@@ -1,4 +1,4 @@
-"""Upsampling: each kind against zeros put between the pixels and a plain convolution."""
+"""Upsampling methods, against a plain convolution of zeros between the pixels, and torch."""
 
 import math
 
@@ -11,9 +11,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from dipcli.errors import UsageError
-from dipcli.nets import filters
-from dipcli.nets.architecture import Architecture
+from dipcli.nets.architecture import NetworkSettings
 from dipcli.nets.layers import Upsampling
+from dipcli.nets.upsamplers import UPSAMPLERS, Gaussian, Kaiser, Lpf, Nearest
 
 LPF = [f"lpf:{k}" for k in range(1, 7)]
 FIXED = ["gaussian:0.5", "gaussian:0.1", "kaiser:3,0.1", "kaiser:4,2", "kaiser:1,0", *LPF]
@@ -26,7 +26,7 @@ def image(*size, channels=2, seed=0):
 
 
 def layer(kind, channels=2, stride=2, level=0, depth=1):
-    words = Architecture(upsample=(kind,), stride=(stride,), depth=depth)
+    words = NetworkSettings(upsample=(kind,), stride=(stride,), depth=depth)
     torch.manual_seed(0)
     return Upsampling(words, channels, level).double()
 
@@ -38,7 +38,7 @@ def spaced(x):
 
 
 def reflected(x, before, after):
-    """As torch does it, but as far as one likes: to and fro."""
+    """Reflection as in torch, but for any border: back and forth."""
     for axis in (2, 3):
         n = x.shape[axis]
         i = torch.arange(-before, n + after) % (2 * n - 2)
@@ -48,10 +48,8 @@ def reflected(x, before, after):
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 4), (5, 3), (16, 9)])
 @pytest.mark.parametrize("kind", [*LPF, "kaiser:3,0.1", "kaiser:8,2.5"])
-def test_a_filter_is_zeros_between_the_pixels_and_a_convolution(kind, size):
-    name, _, numbers = kind.partition(":")
-    numbers = [float(n) for n in numbers.split(",")]
-    kernel = torch.tensor(filters.taps(name, numbers), dtype=torch.float64)
+def test_filters_equal_a_convolution_of_zeros_between_the_pixels(kind, size):
+    kernel = torch.tensor(UPSAMPLERS.parse(kind).taps(), dtype=torch.float64)
     count, middle = len(kernel), (len(kernel) - 1) // 2
     x = image(*size)
     around = reflected(spaced(x), count - 1 - middle, middle)
@@ -61,7 +59,7 @@ def test_a_filter_is_zeros_between_the_pixels_and_a_convolution(kind, size):
 
 
 @pytest.mark.parametrize("sigma", [0.1, 0.5, 2.0])
-def test_gaussian_is_the_published_layer(sigma):
+def test_gaussian_equals_the_published_layer(sigma):
     kernel = torch.zeros(5, 5, dtype=torch.float64)
     for i in range(1, 6):
         for j in range(1, 6):
@@ -75,7 +73,7 @@ def test_gaussian_is_the_published_layer(sigma):
     torch.testing.assert_close(layer(f"gaussian:{sigma}")(x), expected, rtol=0, atol=1e-6)
 
 
-def test_the_gain_of_a_mean():
+def test_filters_keep_the_mean_and_gaussian_a_quarter_of_it():
     x = torch.ones(1, 1, 20, 20, dtype=torch.float64)
     for kind in FIXED:
         inner = layer(kind, 1)(x)[..., 8:-8, 8:-8]
@@ -85,7 +83,7 @@ def test_the_gain_of_a_mean():
         torch.testing.assert_close(layer(kind, 1)(x), x.repeat(1, 1, 2, 2), rtol=0, atol=1e-4)
 
 
-def test_the_first_filters_are_copies_and_means():
+def test_lpf_1_copies_and_lpf_2_interpolates():
     x = image(4, 6)
     torch.testing.assert_close(layer("lpf:1")(x), F.interpolate(x, scale_factor=2))
     larger = layer("lpf:2")(x)
@@ -94,28 +92,28 @@ def test_the_first_filters_are_copies_and_means():
 
 
 @pytest.mark.parametrize(("k", "decibels"), [(3, -20), (4, -39), (5, -50), (6, -90)])
-def test_the_filters_hold_back_what_they_are_said_to(k, decibels):
-    """The lobes beside the main one; published for 3, 5 and 6 are 20, 60 and 100 dB, roundly."""
-    _, response = freqz(filters.lpf(k), worN=2048)
-    response = abs(response)
+def test_lpf_attenuates_the_side_lobes_as_published(k, decibels):
+    """Published for 3, 5 and 6 are about 20, 60 and 100 dB."""
+    _, response = freqz(Lpf(k).taps(), worN=2048)
+    response = abs(response) / 2  # of the gain
     assert response[0] == pytest.approx(1, abs=3e-4)
     down = response[np.argmax(response < 0.1) :]
     lobes = down[np.argmax(np.diff(down) > 0) :]
     assert decibels - 5 < 20 * np.log10(lobes.max()) < decibels
 
 
-def test_a_kaiser_window_is_that_of_scipy():
+def test_kaiser_windows_equal_scipy():
     grid = layer("kaiser:3,0.1", 1)(torch.ones(1, 1, 4, 4, dtype=torch.float64))
     assert grid[0, 0, 1:3, 1:3].flatten().tolist() == pytest.approx(
         [16 / 9, 8 / 9, 8 / 9, 4 / 9], abs=0.01
     )
     for count, beta in ((3, 0.1), (7, 4.0), (1, 1.0)):
         window = kaiser(count, beta)
-        assert filters.kaiser(count, beta) == pytest.approx(window / window.sum())
+        assert Kaiser(count, beta).taps() == pytest.approx(2 * window / window.sum())
 
 
 @pytest.mark.parametrize("stride", [2, 3, 4, 5])
-def test_deconv_is_a_transposed_convolution(stride):
+def test_deconv_equals_a_transposed_convolution(stride):
     ours = layer("deconv", 3, stride)
     side = 2 * stride - stride % 2
     plain = nn.ConvTranspose2d(3, 3, side, stride, padding=stride // 2).double()
@@ -130,7 +128,7 @@ def test_deconv_is_a_transposed_convolution(stride):
 
 @pytest.mark.parametrize("kind", ["nearest", "bilinear"])
 @pytest.mark.parametrize("stride", [1, 2, 3])
-def test_interpolation_is_that_of_torch_to_any_size(kind, stride):
+def test_interpolations_equal_torch_at_any_size(kind, stride):
     x = image(3, 4)
     up = layer(kind, stride=stride)
     expected = F.interpolate(x, scale_factor=stride, mode=kind)
@@ -139,7 +137,7 @@ def test_interpolation_is_that_of_torch_to_any_size(kind, stride):
 
 
 @pytest.mark.parametrize("kind", ["deconv", "gaussian", "lpf:6", "kaiser:3,0.1"])
-def test_a_stride_of_1_upsamples_nothing(kind):
+def test_stride_1_does_not_upsample(kind):
     x = image(3, 4)
     up = layer(kind, stride=1)
     assert torch.equal(up(x), x)
@@ -147,7 +145,7 @@ def test_a_stride_of_1_upsamples_nothing(kind):
 
 
 @pytest.mark.parametrize("kind", FIXED)
-def test_filters_are_exact_in_bfloat16_and_learn_nothing(kind):
+def test_filters_are_exact_in_bfloat16_and_have_no_parameters(kind):
     up = layer(kind).float()
     assert not list(up.parameters())
     assert not up.state_dict()
@@ -157,46 +155,46 @@ def test_filters_are_exact_in_bfloat16_and_learn_nothing(kind):
     torch.testing.assert_close(low, up(x.float()).to(torch.bfloat16), rtol=0, atol=0)
 
 
-# in words
+# settings
 
 
-def test_a_gaussian_without_a_sigma_has_the_published_ones():
-    words = Architecture(upsample=("gaussian",))
-    sigmas = [words.upsampling(level).numbers[0] for level in range(5)]
+def test_gaussian_without_sigma_has_the_published_ones():
+    words = NetworkSettings(upsample=("gaussian",))
+    sigmas = [words.upsampling(level).sigma for level in range(5)]
     assert sigmas[::-1] == [0.1, 0.1, 0.1, 0.5, 0.5]  # coarse to fine
-    mixed = Architecture(upsample=("gaussian:2", "nearest", "kaiser:3,0.1"), depth=3)
+    mixed = NetworkSettings(upsample=("gaussian:2", "nearest", "kaiser:3,0.1"), depth=3)
     assert [mixed.upsampling(level) for level in range(3)] == [
-        ("gaussian", (2.0,)),
-        ("nearest", ()),
-        ("kaiser", (3.0, 0.1)),
+        Gaussian(2.0),
+        Nearest(),
+        Kaiser(3, 0.1),
     ]
 
 
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("cubic", "--upsample is one of nearest, bilinear"),
-        ("lpf", "--upsample lpf has 1 number, not"),
-        ("lpf:7", "a K from 1 to 6, not 7"),
-        ("lpf:1.5", "a K from 1 to 6, not 1.5"),
-        ("lpf:x", "--upsample is one of"),
-        ("nearest:1", "--upsample nearest has 0 numbers"),
-        ("gaussian:0", "a SIGMA above 0"),
-        ("gaussian:inf", "--upsample is one of"),
-        ("gaussian:1,2", "--upsample gaussian has 0 or 1 numbers"),
-        ("kaiser:3", "--upsample kaiser has 2 numbers"),
-        ("kaiser:0,1", "1 to 64 TAPS"),
-        ("kaiser:3,-1", "a BETA from 0"),
+        ("cubic", "--upsample no upsampling method is called 'cubic'"),
+        ("lpf", "--upsample 'lpf': it needs a value; usage: lpf:K"),
+        ("lpf:7", "k must be at least 1 and at most 6, not 7"),
+        ("lpf:1.5", "k must be a whole number, not '1.5'"),
+        ("lpf:x", "k must be a whole number, not 'x'"),
+        ("nearest:1", "it takes no value, not ':1'"),
+        ("gaussian:0", "sigma must be above 0"),
+        ("gaussian:inf", "sigma must be above 0 and finite"),
+        ("gaussian:1,2", "it needs a value"),
+        ("kaiser:3", "it needs 2 values"),
+        ("kaiser:0,1", "at least 1 and at most 64"),
+        ("kaiser:3,-1", "beta must be at least 0"),
     ],
 )
-def test_what_cannot_be_meant(kind, message):
+def test_invalid_methods_are_refused(kind, message):
     with pytest.raises(UsageError, match=message):
-        Architecture(upsample=(kind,))
+        NetworkSettings(upsample=(kind,))
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "lpf:2", "kaiser:3,0.1"])
-def test_filters_are_for_a_stride_of_2(kind):
-    with pytest.raises(UsageError, match="is a filter for --stride 2"):
-        Architecture(upsample=(kind,), stride=(4,))
-    Architecture(upsample=(kind, "nearest"), stride=(2, 4), depth=2)
-    Architecture(arch="relunet", upsample=(kind,), stride=(4,))
+def test_filters_need_stride_2(kind):
+    with pytest.raises(UsageError, match="needs --stride 2, not 4"):
+        NetworkSettings(upsample=(kind,), stride=(4,))
+    NetworkSettings(upsample=(kind, "nearest"), stride=(2, 4), depth=2)
+    NetworkSettings(arch="relunet", upsample=(kind,), stride=(4,))

@@ -6,6 +6,7 @@ import sys
 import venv
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -63,3 +64,103 @@ def test_completions_are_installed(installed):
 def test_man_pages_are_installed(installed):
     there = {path.name for path in (installed / "share/man/man1").iterdir()}
     assert there >= {path.name for path in (ROOT / "man").iterdir()}
+
+
+PLUGIN = {
+    "pyproject.toml": """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+[project]
+name = "dip-plugin"
+version = "1.0"
+[project.entry-points."dipcli.architectures"]
+three-layers = "dip_plugin:three_layers"
+broken = "dip_plugin:absent"
+[project.entry-points."dipcli.losses"]
+charbonnier = "dip_plugin:charbonnier"
+[project.entry-points."dipcli.rules"]
+at-two = "dip_plugin:AtTwo"
+[project.entry-points."dipcli.measures"]
+contrast = "dip_plugin:contrast"
+[project.entry-points."dipcli.degradations"]
+fog = "dip_plugin:fog"
+[project.entry-points."dipcli.tasks"]
+brighten = "dip_plugin:Brighten"
+""",
+    "dip_plugin.py": """
+from dataclasses import dataclass
+from typing import ClassVar
+
+from dipcli import Rule, Task
+
+
+def three_layers(input_channels, channels):
+    from torch import nn
+
+    return nn.Sequential(
+        nn.Conv2d(input_channels, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, channels, 1),
+        nn.Sigmoid(),
+    )
+
+
+def charbonnier(output, target):
+    return ((output - target).square() + 1e-6).sqrt().mean()
+
+
+class AtTwo(Rule):
+    name: ClassVar[str] = "at-two"
+
+    def see(self, observation):
+        self.sure = observation.iteration == 2
+        return self.sure and self.choose(observation.iteration)
+
+
+def contrast(frame):
+    return float(frame.max() - frame.min())
+
+
+def fog(pixels, rng, strength=0.3):
+    return (1 - strength) * pixels + strength
+
+
+@dataclass(frozen=True)
+class Brighten(Task):
+    name: ClassVar[str] = "brighten"
+
+    def estimate(self, output, target):
+        return output * 0 + 1
+""",
+}
+
+
+def test_a_package_with_entry_points_is_used_by_its_names(installed, tmp_path):
+    """A new network, loss, rule, measure, degradation and task, with nothing changed in dip."""
+    folder = tmp_path / "plugin"
+    folder.mkdir()
+    for name, text in PLUGIN.items():
+        (folder / name).write_text(text)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    python, dip = installed / "bin/python", installed / "bin/dip"
+    run(*pip, "--python", python, "install", "--no-deps", folder)
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+
+    def call(*words):
+        return run(dip, *words, env=env, cwd=tmp_path).stdout.decode()
+
+    call("corrupt", "builtin:triangle:0.5:16", "fog,strength=0.5", "-o", "n.png")
+    words = ("--arch", "three-layers", "--loss", "charbonnier", "--stop", "at-two")
+    words += ("--record", "contrast", "--task", "brighten", "--iterations", "5", "--image", "r.npy")
+    assert call("fit", "n.png", *words, "-o", "t.zarr") == "t.zarr\n"
+    rows = call("report", "t.zarr", "--columns", "arch,task,rule,chosen", "--no-header")
+    assert rows.split() == ["three-layers", "brighten", "at-two", "2"]
+    measured = call("spectrum", "t.zarr", "--measure", "contrast").splitlines()
+    assert measured[0].split("\t")[-1] == "contrast"
+    assert len(measured) > 2
+    assert (np.load(tmp_path / "r.npy") == 255).all()
+    assert "three-layers" in call("fit", "--help")
+    done = subprocess.run(
+        [dip, "fit", "n.png", "--arch", "broken"], capture_output=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert b"cannot load broken" in done.stderr

@@ -79,8 +79,8 @@ def ask(ear: str, words, env: dict[str, str], cwd, fds) -> int:
 
 
 def serve(ear: socket.socket) -> None:
-    heavy = ("fitting.loop", "nets.dip", "gp.sampling", "cli.measuring", "cli.inferred")
-    for module in (*heavy, "figures.measured", "figures.kernels"):
+    heavy = ("fitting.loop", "nets.dip", "gp.sampling", "measure.runs", "cli.posteriors")
+    for module in (*heavy, "figures.measures", "figures.kernels"):
         importlib.import_module(f"dipcli.{module}")
     importlib.import_module("zarr")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait for a call

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from typing import Any
 from rich.text import Text
 
 from dipcli.cli import app
-from dipcli.registry import Registry
 
 # The metavar of parameters that show none.
 NAMES = {
@@ -22,6 +22,7 @@ NAMES = {
     "clean": "IMAGE",
     "mask": "IMAGE",
     "like": "STORE",
+    "settings_file": "FILE",
 }
 HELP = tuple(app.SETTINGS["help_option_names"])
 HELP_OF_HELP = "Show this message and exit."
@@ -46,7 +47,7 @@ class Known:
         return [p for p in self.parameters if p.param_type_name == "option" and not p.hidden]
 
 
-def walk(commands: Registry = app.COMMANDS) -> Iterator[Known]:
+def walk(commands: Mapping[str, app.Entry] = app.COMMANDS) -> Iterator[Known]:
     """`dip` itself, and then its commands."""
     dip = app.group()
     yield Known("dip", plain(dip.help), tuple(dip.params))
@@ -72,6 +73,12 @@ def choices(parameter: Any) -> list[str]:
 def flag(option: Any) -> bool:
     """An option without a value."""
     return bool(option.is_flag or option.count)
+
+
+def split_default(text: str) -> tuple[str, str]:
+    """A help without the default at its end, and that default."""
+    match = re.fullmatch(r"(.*) \[default: (.*)\]", text)
+    return (match[1], match[2]) if match else (text, "")
 
 
 def plain(text: str | None) -> str:

@@ -16,19 +16,20 @@ from typing import Any
 
 from dipcli import __version__
 from dipcli.cli import app
+from dipcli.registry import summary
 from tools import facts
 
 ROOT = Path(__file__).parent.parent
 EXITS = {
     "0": "done",
-    "1": "it failed, for one input of several too; one line on stderr says what, why, what to do",
+    "1": "failed, also for one of several inputs; a line on stderr says what failed and what to do",
     "2": "wrong usage: an unknown option or name, a value out of range",
-    "129, 130, 143": "stopped by SIGHUP, SIGINT, SIGTERM; what is there is valid",
+    "129, 130, 143": "stopped by SIGHUP, SIGINT, SIGTERM; the stores are valid",
     "141": "the reader of stdout went away",
 }
 STREAMS = (
-    "stdout carries data only; what is said goes to stderr. - is stdin or stdout where an image, "
-    "a store or a report is named."
+    "stdout carries data only; messages go to stderr. - is stdin or stdout where an image, a store "
+    "or a report is named."
 )
 FURTHER = {  # what docs/ says besides
     "fit": ("tasks", "networks", "losses", "stopping", "store"),
@@ -79,7 +80,7 @@ def collect() -> list[Page]:
     for c in others:
         lists = getattr(c.module, "LISTS", {})
         entries = {
-            title: tuple(Row((e.usage,), e.summary) for e in registry.values())
+            title: tuple(Row((registry.usage(n),), summary(registry[n])) for n in registry)
             for title, registry in lists.items()
         }
         sections = {**_sections(c), **entries}
@@ -125,9 +126,9 @@ def _value(option: Any) -> str:
 
 def _meaning(option: Any) -> str:
     """Its help, and what it is without being given."""
-    shown = option.show_default
-    default = shown if isinstance(shown, str) else option.default if shown else None
-    parts = [facts.plain(option.help)]
+    text, shown = facts.split_default(facts.plain(option.help))
+    default = shown or (option.default if option.show_default else None)
+    parts = [text]
     if option.min is not None or option.max is not None:
         low = "" if option.min is None else f"from {option.min} "
         high = "" if option.max is None else f"to {option.max}"

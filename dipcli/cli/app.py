@@ -7,58 +7,50 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Annotated, Any
+from typing import Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from dipcli import __version__
 from dipcli.cli import console
-from dipcli.errors import UsageError
-from dipcli.registry import Entry, Registry
+from dipcli.cli.options import option
+from dipcli.errors import DipError, UsageError
+from dipcli.registry import Registry, load, summary
 
-COMMANDS = Registry(
-    "command",
-    Entry(
-        "corrupt",
-        "dip corrupt IMAGE [DEGRADATION...] -o OUT",
-        "Degrade an image.",
-        "dipcli.cli.corrupt:corrupt",
-    ),
-    Entry(
-        "fit",
-        "dip fit IMAGE... [-o STORE] [--image OUT]",
-        "Fit an untrained network, save the trajectory, restore.",
-        "dipcli.cli.fit:fit",
-    ),
-    Entry(
-        "spectrum",
-        "dip spectrum [STORE|IMAGE...] [--measure MEASURE]",
-        "Measure what is learned when, by frequency.",
-        "dipcli.cli.spectrum:spectrum",
-    ),
-    Entry(
-        "trajdist",
-        "dip trajdist [STORE|IMAGE...] [--against WHAT] [--summary]",
-        "Measure the distance between trajectories, and to images.",
-        "dipcli.cli.trajdist:trajdist",
-    ),
-    Entry(
-        "gpkernel",
-        "dip gpkernel [STORE...] [--depth 1,2,4] [--sigma 0,2,10]",
-        "Show and use the Gaussian process behind the prior.",
-        "dipcli.cli.gpkernel:gpkernel",
-    ),
-    Entry(
-        "report",
-        "dip report [STORE...] [-o report.html]",
-        "Report on fits: a page, a document, or a table of runs.",
-        "dipcli.cli.report:report",
-    ),
-)
+
+class Entry(NamedTuple):
+    """A command, of which nothing is imported before it runs."""
+
+    name: str
+    usage: str
+    summary: str
+    target: str  # "module:function"
+
+
+USAGES = {
+    "corrupt": "IMAGE [DEGRADATION...] -o OUT",
+    "fit": "IMAGE... [-o STORE] [--image OUT]",
+    "spectrum": "[STORE|IMAGE...] [--measure MEASURE]",
+    "trajdist": "[STORE|IMAGE...] [--against WHAT] [--summary]",
+    "gpkernel": "[STORE...] [--depth 1,2,4] [--sigma 0,2,10]",
+    "report": "[STORE...] [-o report.html]",
+}
+SUMMARIES = {
+    "corrupt": "Degrade an image.",
+    "fit": "Fit an untrained network, save the trajectory, restore.",
+    "spectrum": "Measure what is learned when, by frequency.",
+    "trajdist": "Measure the distance between trajectories, and to images.",
+    "gpkernel": "Show and use the Gaussian process behind the prior.",
+    "report": "Report on fits: a page, a document, or a table of runs.",
+}
+COMMANDS = {
+    name: Entry(name, f"dip {name} {usage}", SUMMARIES[name], f"dipcli.cli.{name}:{name}")
+    for name, usage in USAGES.items()
+}
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 
@@ -79,11 +71,19 @@ class _Usage(typer.BadParameter):
 class Command(TyperCommand):
     """A command whose usage errors are those of typer."""
 
+    lists: Mapping[str, Registry]  # the choices that help explains, by title
+    examples: Sequence[str]
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except UsageError as error:
             raise _Usage(console.escape(str(error)), ctx=ctx) from error
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Only help needs the lists: they import what they describe."""
+        self.epilog = "\n".join(_epilog(self.lists, self.examples))
+        super().format_help(ctx, formatter)
 
 
 class Lazy(TyperCommand):
@@ -108,51 +108,70 @@ class Group(TyperGroup):
         with exits():
             return super().invoke(ctx)
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Help is drawn by rich wherever it goes, errors on a terminal alone."""
+        self.rich_markup_mode = "rich"
+        super().format_help(ctx, formatter)
 
-def command(entry: Entry) -> TyperCommand:
+
+def command(entry: Entry) -> Command:
     """The real command behind a line of the table."""
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    function = entry.load()
-    epilog = _epilog(sys.modules[function.__module__])
-    app.command(entry.name, cls=Command, context_settings=SETTINGS, epilog=epilog)(function)
+    function = load(entry.target)
+    app.command(entry.name, cls=Command, context_settings=SETTINGS)(function)
     real = typer.main.get_command(app)
-    assert isinstance(real, TyperCommand)
+    assert isinstance(real, Command)
+    page = sys.modules[function.__module__]
+    real.lists, real.examples = getattr(page, "LISTS", {}), page.EXAMPLES
     return real
 
 
-def _epilog(page: Any) -> str:
-    """What a command's module says besides its options: LISTS of choices, and EXAMPLES."""
-    lines = []
-    for title, registry in getattr(page, "LISTS", {}).items():
-        lines += ["", title]
-        for entry in registry.values():
-            lines += [f"  [bold cyan]{_markup(entry.usage)}[/]", f"      {_markup(entry.summary)}"]
-    lines += ["", "Examples", *(f"  [bold]{_markup(line)}[/]" for line in page.EXAMPLES)]
-    return "\n".join(lines)
+def _epilog(lists: Mapping[str, Registry], examples: Sequence[str]) -> Iterator[str]:
+    """The choices that a command has, with one line about each, and its examples."""
+    for title, registry in lists.items():
+        yield from ("", title)
+        for name in registry.names():
+            usage, line = _describe(registry, name)
+            yield from (f"  [bold cyan]{_markup(usage)}[/]", f"      {_markup(line)}")
+    yield from ("", "Examples", *(f"  [bold]{_markup(line)}[/]" for line in examples))
+
+
+def _describe(registry: Registry, name: str) -> tuple[str, str]:
+    """The usage of a thing, and one line about it; a plug-in that fails says why in its place."""
+    try:
+        return registry.usage(name), summary(registry.find(name))
+    except DipError as error:
+        return name, str(error)
 
 
 def _markup(text: str) -> str:
     return text.replace("[", r"\[")
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        sys.stdout.write(f"dip {__version__}\n")
-        raise typer.Exit
-
-
 def _dip(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
+    ctx: typer.Context,
+    version: bool = option("Print the version.", False, "--version"),
+    verbose: bool = option(
+        "With --version: also versions of libraries, device, threads.", False, "-v", "--verbose"
+    ),
 ) -> None:
     """Fit, watch and measure the deep image prior, and restore images with it."""
+    if version:
+        sys.stdout.write(f"dip {__version__}\n")
+        if verbose:
+            from dipcli.cli.environment import lines
+
+            sys.stdout.write("".join(f"{line}\n" for line in lines()))
+        raise typer.Exit
+    if ctx.invoked_subcommand is None:
+        sys.stdout.write(ctx.get_help() + "\n")
+        raise typer.Exit(2)
 
 
 def group() -> Group:
     """`dip` with its commands, none of them imported."""
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    app.callback(cls=Group, context_settings=SETTINGS)(_dip)
+    app.callback(cls=Group, context_settings=SETTINGS, invoke_without_command=True)(_dip)
     dip = typer.main.get_command(app)
     assert isinstance(dip, Group)
     for entry in COMMANDS.values():
@@ -165,10 +184,13 @@ def run() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays in force
             signal.signal(number, _stop)
-    # what libraries say is for -v only
+    # the warnings of libraries are for -v only
     warnings.simplefilter("ignore")
     logging.getLogger().addHandler(logging.NullHandler())
-    group()(prog_name="dip")
+    dip = group()
+    if sys.stderr is None or not sys.stderr.isatty():
+        dip.rich_markup_mode = None  # a usage error in a log file is plain lines, without a box
+    dip(prog_name="dip")
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

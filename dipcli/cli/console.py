@@ -1,4 +1,4 @@
-"""What is said and printed: notes and errors to stderr, rows to stdout, and progress."""
+"""Output of the commands: notes and errors on stderr, rows on stdout, and progress."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import logging
 import math
 import os
-import signal
 import sys
 import time
 import traceback
@@ -16,8 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
-from typing import Any, Literal, Self, TextIO
+from typing import Any, Literal, TextIO
 
 from dipcli.errors import DipError
 
@@ -26,7 +24,7 @@ Row = Mapping[str, Any]
 
 
 class Volume:
-    """How much is said; set once, by -q and -v."""
+    """How much is printed; set once, by -q and -v."""
 
     quiet = False
     verbose = False
@@ -40,7 +38,7 @@ def set_volume(*, quiet: bool, verbose: bool) -> None:
 
 
 def error(problem: Exception) -> None:
-    """One line, whatever is in it; never wrapped, never silent. DIP_DEBUG=1 shows where."""
+    """Print an error as one line that is never wrapped; DIP_DEBUG=1 shows the traceback too."""
     if os.environ.get("DIP_DEBUG"):
         sys.stderr.write("".join(traceback.format_exception(problem)))
     sys.stderr.write(f"dip: error: {escape(_line(problem))}\n")
@@ -55,24 +53,24 @@ def _line(problem: Exception) -> str:
         return f"{problem.filename}: {problem.strerror}" if problem.filename else problem.strerror
     return (
         f"unexpected {type(problem).__name__}: {problem} "
-        "(a defect of dip; DIP_DEBUG=1 shows where, please report it)"
+        "(this is a bug in dip; please report it with the traceback that DIP_DEBUG=1 prints)"
     )
 
 
 def note(message: str) -> None:
-    """What the user should know."""
+    """Print what the user should know."""
     if not Volume.quiet:
         sys.stderr.write(f"dip: {escape(message)}\n")
 
 
 def detail(message: str) -> None:
-    """What the user may want to know."""
+    """Print what only -v shows."""
     if Volume.verbose:
         note(message)
 
 
 def escape(text: str) -> str:
-    """Control characters as they are written in source code: a name cannot forge a line."""
+    """Write control characters as source code does, so that a name cannot forge a line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -102,7 +100,7 @@ def print_rows(
     elif form == "tsv":
         for cells in _cells(rows, columns, header=header):
             stream.write("\t".join(escape(cell) for cell in cells) + "\n")
-    else:  # rows may be made while they are printed
+    else:  # rows may be computed while they are printed
         deque(rows, maxlen=0)
 
 
@@ -124,7 +122,7 @@ def _plain(value: Any) -> Any:
 
 
 def table(rows: Iterable[Row], columns: Sequence[str], *, header: bool = True) -> Any:
-    """Rows as rich draws them."""
+    """The rows as a table of rich."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -140,13 +138,13 @@ def table(rows: Iterable[Row], columns: Sequence[str], *, header: bool = True) -
 
 
 def summary(rows: Iterable[Row], columns: Sequence[str]) -> None:
-    """A table at the end of a work, for people: on stderr."""
+    """Print a table for people at the end of the work, on stderr."""
     if not Volume.quiet:
         _console(sys.stderr).print(table(rows, columns))
 
 
 def _console(stream: TextIO) -> Any:
-    """A console of rich; in a file a table is as wide as it wants to be."""
+    """A console of rich; in a file a table is as wide as it needs."""
     from rich.console import Console
 
     return Console(file=stream, width=None if stream.isatty() else 10_000)
@@ -162,14 +160,14 @@ def _short(value: Any) -> str:
 
 
 class Progress:
-    """How far several works are, each by its name; made by `progress`."""
+    """How far several pieces of work are, each by its name; made by `progress`."""
 
     def update(self, name: str, done: int, total: int, **figures: str) -> None:
-        """A work is `done` of `total`; the figures (loss="1.2e-3") are shown beside."""
+        """Show that a piece of work is `done` of `total`, with figures such as loss="1.2e-3"."""
 
 
 class _Bars(Progress):
-    """A line that redraws itself for each work."""
+    """A line that redraws itself for each piece of work."""
 
     def __init__(self, bars: Any) -> None:
         self.bars = bars
@@ -246,33 +244,3 @@ def progress() -> Iterator[Progress]:
             refresh_per_second=4,
         ) as bars:
             yield _Bars(bars)
-
-
-# -- stopping ----------------------------------------------------------------------------------
-
-
-class Graceful:
-    """Within it, the first signal asks to stop and the second stops at once."""
-
-    def __init__(self) -> None:
-        self.number: int | None = None
-        self._before: dict[int, Any] = {}
-
-    def __call__(self) -> bool:
-        """Whether to stop."""
-        return self.number is not None
-
-    def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                self._before[number] = signal.signal(number, self._ask)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _ask(self, number: int, _frame: FrameType | None) -> None:
-        self.number = number
-        self.__exit__()
-        note("stopping after this step; once more to stop at once")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from dipcli.cli import console, options
-from dipcli.registry import DEGRADATIONS
+from dipcli.cli.options import argument, option
+from dipcli.registry import DEGRADATIONS, summary
 
 if TYPE_CHECKING:
     from dipcli.degrade import Degradation
@@ -21,82 +20,67 @@ EXAMPLES = (
     "dip corrupt builtin:astronaut mask:0.5 --seed 1 -o holes.png",
     "dip corrupt cells.tif poisson:30 | dip corrupt - hole:0.2 -o holes.tif",
 )
-LISTS = {"Degradations (with their defaults; of a list the first)": DEGRADATIONS}
+LISTS = {"Degradations (keys with their defaults; the first of several choices)": DEGRADATIONS}
 
 
+@options.command()
 def corrupt(
-    image: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="IMAGE", help="A file, builtin:NAME, part of a store, or - for stdin."
-        ),
-    ] = None,
-    degradations: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="DEGRADATION", help="Applied from left to right."),
-    ] = None,
-    output: Annotated[
-        str | None, typer.Option("-o", "--output", help="The image to write; - is stdout.")
-    ] = None,
-    seed: options.Seed = 0,
-    page: options.Page = "all",
-    axes: options.Axes = None,
-    normalize: options.Normalize = "auto",
-    alpha: options.Alpha = "unknown",
-    depth: options.Depth = None,
-    image_format: options.ImageFormat = None,
-    force: options.Force = False,
-    show: Annotated[bool, typer.Option("--list", help="List the degradations, as rows.")] = False,
-    form: options.RowFormat = None,
-    no_header: options.NoHeader = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-) -> None:
+    image: str | None = argument(
+        "IMAGE", "Image file, builtin:NAME, or part of a store; - is stdin."
+    ),
+    degradations: list[str] | None = argument(
+        "DEGRADATION", "Degradations, applied from left to right."
+    ),
+    output: str | None = option("Image to write; - is stdout.", None, "-o"),
+    seed: int = options.SEED,
+    reading: dict[str, Any] = options.reading("all"),
+    depth: options.Depth = options.DEPTH,
+    image_format: options.ImageFormat = options.IMAGE_FORMAT,
+    force: bool = options.FORCE,
+    show: bool = option("List the degradations as rows.", False, "--list"),
+    form: options.RowFormat = options.ROW_FORMAT,
+    no_header: bool = options.NO_HEADER,
+) -> int:
     """Degrade an image."""
-    console.set_volume(quiet=quiet, verbose=verbose)
     if show:
         rows = [
-            {"name": e.name, "usage": e.usage, "summary": e.summary} for e in DEGRADATIONS.values()
+            {"name": name, "usage": kind.usage(), "summary": summary(kind)}
+            for name, kind in ((name, DEGRADATIONS.find(name)) for name in DEGRADATIONS.names())
         ]
         console.print_rows(rows, ["name", "usage", "summary"], form, header=not no_header)
-        return
+        return 0
 
     from dipcli import degrade, images
     from dipcli.cli import streams
 
-    if image and _names_degradation(image):  # the image itself comes on stdin
+    if image and _names_degradation(image):  # the image comes on stdin
         degradations = [image, *(degradations or [])]
         image = None
-    chain = [degrade.parse(spec) for spec in degradations or []]
+    chain = [degrade.parse(word) for word in degradations or []]
     target = streams.image_output(output)
     chosen = streams.output_format(target, image_format)
     source = streams.one_input(image, "image")
-    pages = streams.read_images(source, page=page, axes=axes, normalize=normalize, alpha=alpha)
+    pages = streams.read_images(source, **reading)
 
     with console.progress() as progress:
-        degraded = _degrade(pages, chain, seed, progress)
-        first = next(degraded)
+        results = _corrupt_pages(pages, chain, seed, progress)
+        first = next(results)
         chosen = chosen or images.format_for_pipe(first, len(pages), depth)
-        history = degrade.provenance(chain, seed, first.history, first.page)
-        encoded = images.encode(itertools.chain([first], degraded), chosen, depth, history)
-    for remark in encoded.notes:
-        console.note(remark)
-    if not streams.write_output(target, encoded.data, force=force):
-        console.note(f"{target} already holds just this; it is left as it is")
-    elif target != "-":
-        console.note(f"wrote {target} ({encoded.what})")
+        encoded = images.encode(itertools.chain([first], results), chosen, depth)
+    streams.write_encoded(target, encoded, force=force)
+    return 0
 
 
-def _degrade(
+def _corrupt_pages(
     pages: Sequence[Image], chain: Sequence[Degradation], seed: int, progress: console.Progress
 ) -> Iterator[Image]:
     from dipcli import degrade
 
     for done, page in enumerate(pages, 1):
-        yield degrade.corrupt(page, chain, seed)
+        yield degrade.corrupt(page, *chain, seed=seed)
         progress.update("corrupt", done, len(pages))
 
 
 def _names_degradation(word: str) -> bool:
-    """`cat a.png | dip corrupt gaussian:25`: the first word is no image."""
-    return word.split(":")[0].split(",")[0] in DEGRADATIONS and not Path(word).exists()
+    """Whether the first word is no image, as in `cat a.png | dip corrupt gaussian:25`."""
+    return DEGRADATIONS.split(word)[0] in DEGRADATIONS and not Path(word).exists()

@@ -2,149 +2,300 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from dipcli.cli import console, options
+from dipcli.cli.options import argument, option
 from dipcli.errors import DipError, UsageError
-from dipcli.registry import ARCHITECTURES, PRESETS, TASKS
+from dipcli.fitting.settings import Settings
+from dipcli.registry import ARCHITECTURES, LOSSES, PRESETS, RULES, TASKS
 
 if TYPE_CHECKING:
-    from dipcli.cli.batch import Item
+    from dipcli.fitting.job import Job
+    from dipcli.fitting.outputs import Output
+    from dipcli.fitting.run import News
 
 EXAMPLES = (
     "dip fit noisy.png --arch dip --save-every 50 -o traj.zarr",
     "dip fit holes.png --image restored.png",
     "dip fit small.png --task sr:4 --image large.png",
     "dip fit a.png b.png --runs 2 -o '{stem}.zarr'",
-    "dip fit noisy.png --optimizer sgld --iterations 20000 --image mean.png --std doubt.tif",
+    "dip fit noisy.png --arch mynets:Siren -o siren.zarr",
+    "dip fit noisy.png --optimizer sgld --iterations 20000 --image mean.png --std spread.tif",
     "dip corrupt builtin:astronaut crop:64x64 gaussian:25 | dip fit --image - > restored.png",
 )
-LISTS = {"Tasks": TASKS, "Architectures": ARCHITECTURES, "Presets": PRESETS}
+LISTS = {
+    "Tasks (--task)": TASKS,
+    "Architectures (--arch)": ARCHITECTURES,
+    "Presets (--preset)": PRESETS,
+    "Losses (--loss)": LOSSES,
+    "Stopping rules (--stop)": RULES,
+}
+SUMMARY = ("store", "run", "status", "iterations", "chosen", "loss", "psnr", "ssim", "seconds")
 
 
-@options.of_settings
+@options.command(Settings)
 def fit(
-    images: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="IMAGE", help="Files, builtin:NAME, parts of stores, - for stdin."),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "-o", "--output", help="The store: a template of {stem} {dir} {page} {seed} {arch}."
-        ),
-    ] = None,
-    image: Annotated[
-        str | None,
-        typer.Option("--image", help="The restored image: a template, of {run} too."),
-    ] = None,
-    std: Annotated[
-        str | None,
-        typer.Option(
-            "--std", help="The spread over runs or over samples of sgld: a template, of {run} too."
-        ),
-    ] = None,
-    clean: Annotated[
-        str | None,
-        typer.Option("--clean", help="What the image should be; measured against, never fitted."),
-    ] = None,
-    mask: Annotated[
-        str | None, typer.Option("--mask", help="An image whose black pixels are unknown.")
-    ] = None,
-    mask_invert: Annotated[
-        bool, typer.Option("--mask-invert", help="Its white pixels are.")
-    ] = False,
-    preset: Annotated[
-        options.choice_of(PRESETS) | None,  # type: ignore[valid-type]
-        typer.Option(
-            "--preset",
-            help="Settings of a paper; what is given wins. Default: fast; with --arch, its own.",
-        ),
-    ] = None,
-    like: Annotated[
-        str | None, typer.Option("--like", help="Take the settings of this store.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="The names are stores: go on with them.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("-n", "--dry-run", help="Print the settings and the cost, and end.")
-    ] = False,
-    page: options.Page = "all",
-    axes: options.Axes = None,
-    normalize: options.Normalize = "auto",
-    alpha: options.Alpha = "unknown",
-    image_format: options.ImageFormat = None,
-    force: options.Force = False,
-    form: options.RowFormat = None,
-    no_header: options.NoHeader = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
+    images: list[str] | None = argument(
+        "IMAGE", "Image files, builtin:NAME, parts of stores; - is stdin."
+    ),
+    output: str | None = option(
+        "Store to write; a template of {stem} {dir} {page} {seed} {arch}.", None, "-o"
+    ),
+    image: str | None = option("Restored image to write; a template that may have {run} too."),
+    std: str | None = option(
+        "Image of the standard deviation over runs, or over samples of sgld, to write; a template"
+        " as --image."
+    ),
+    clean: str | None = option("Ground truth, for PSNR and SSIM only."),
+    mask: str | None = option("Image whose black pixels mark unknown pixels."),
+    mask_invert: bool = option("Treat the white pixels of --mask as unknown.", False),
+    preset: str | None = option(
+        "Settings of a paper, from the list of presets below; options win over it. Default: fast;"
+        " with --arch, that of its paper.",
+        metavar="PRESET",
+    ),
+    like: str | None = option("Start from the settings of this store."),
+    settings_file: str | None = option(
+        "Read settings from this TOML file, as --dry-run --format toml prints it; options win "
+        "over it.",
+        None,
+        "--settings",
+        metavar="FILE",
+    ),
+    resume: bool = option("Resume these stores: the arguments are stores.", False),
+    dry_run: bool = option("Print the settings and the cost, and do nothing.", False, "-n"),
+    reading: dict[str, Any] = options.reading("all"),
+    image_format: options.ImageFormat = options.IMAGE_FORMAT,
+    force: bool = options.FORCE,
+    form: options.SettingsFormat = options.output_format(
+        "Format of --dry-run; toml is what --settings reads. Default: table on a terminal, tsv "
+        "elsewhere."
+    ),
+    no_header: bool = options.NO_HEADER,
     **words: Any,
-) -> None:
+) -> int:
     """Fit an untrained network, save the trajectory, restore."""
-    console.set_volume(quiet=quiet, verbose=verbose)
-    from dipcli.cli import batch, naming, restored, streams
-    from dipcli.cli.working import Work, announce
-    from dipcli.fitting.settings import Asked
+    from dipcli.cli import jobs
+    from dipcli.fitting import outputs
+    from dipcli.fitting.request import Request, recorded_settings, resumed_jobs
 
-    given = options.given(words)
-    asked = Asked(given, preset, _config(like) if like else None)
-    settings = asked.settings()  # it complains, before any image is read, of what cannot be
-    made = {"-o": output, "--image": image, "--std": std}
-    to_stdout = [f"{flag} -" for flag, template in made.items() if template == "-"]
+    chosen = options.parse_settings(words)
+    if settings_file:
+        from dipcli.fitting.toml import read_settings
+
+        recorded = read_settings(settings_file)
+        preset = preset or recorded.pop("preset", None)
+        chosen = {**recorded, **chosen}
+    config = recorded_settings(like, chosen) if like else None
+    Settings(preset, like=config, **chosen)  # refuses invalid settings before an image is read
+    written = {"-o": output, "--image": image, "--std": std}
+    to_stdout = [f"{flag} -" for flag, template in written.items() if template == "-"]
     if len(to_stdout) > 1:
-        msg = f"{' and '.join(to_stdout)} would all fill stdout: choose one"
+        msg = f"{' and '.join(to_stdout)} cannot both be stdout: name a file for one of them"
         raise UsageError(msg)
-    for flag, template in {**made, "--clean": clean, "--mask": mask}.items():
-        naming.check(template or "", flag)
+    for flag, template in {**written, "--clean": clean, "--mask": mask}.items():
+        outputs.check_template(template or "", flag)
 
     with tempfile.TemporaryDirectory(prefix="dip-fit-") as scratch:
         if resume:
-            found = list(batch.going_on(images or [], given))
+            found = list(resumed_jobs(images or [], chosen))
         else:
-            reading = batch.Reading(page, axes, normalize, alpha, clean, mask, mask_invert)
-            template = output if output or image else batch.DEFAULT
-            sources = streams.inputs(images or [], "image")
-            found = list(batch.collect(sources, reading, asked, template, Path(scratch)))
-        items = [item for item in found if not isinstance(item, DipError)]
-        naming.distinct([item.final for item in items if item.final], "-o")
-        work = Work(items, settings, restored.outputs(image, std, items), image_format, force)
-        work.errors += [error for error in found if isinstance(error, DipError)]
+            beside = clean, mask, mask_invert
+            request = Request(chosen, preset, config, *beside, Path(scratch))
+            found = list(jobs.read_jobs(images or [], reading, (output, image), request))
+        made = [job for job in found if not isinstance(job, DipError)]
+        outputs.refuse_equal([job.store for job in made if job.store], "-o")
+        errors = [error for error in found if isinstance(error, DipError)]
+        work = _Work(made, outputs.image_outputs(image, std, made), image_format, force, errors)
         if dry_run:
-            at_once = work.at_once()
-            for item in items:
-                announce(item.request, at_once, item.request.settings.runs)
-            rows = [row for item in items for row in batch.costs(item, at_once)]
-            console.print_rows(rows, ["setting", "value"], form, header=not no_header)
+            _print_plan(made, form, header=not no_header)
         else:
             work.do()
     for error in work.errors:
         console.error(error)
     if work.signal:
-        _say_how_to_go_on(items)
-        raise typer.Exit(128 + work.signal)
-    if work.errors:
-        raise typer.Exit(1)
+        _tell_how_to_resume(made)
+        return 128 + work.signal
+    return 1 if work.errors else 0
 
 
-def _config(like: str) -> Mapping[str, Any]:
-    """What a store records of its fit."""
-    from dipcli.store import read_run
-
-    config: Mapping[str, Any] = read_run(like).attrs["config"]
-    return config
-
-
-def _say_how_to_go_on(items: Sequence[Item]) -> None:
-    names = " ".join(shlex.quote(item.request.path) for item in items if item.final)
+def _tell_how_to_resume(jobs: Sequence[Job]) -> None:
+    names = " ".join(shlex.quote(job.folder) for job in jobs if job.store)
     if names:
-        console.note(f"to go on: dip fit --resume {names}")
+        console.note(f"to resume: dip fit --resume {names}")
     else:
-        console.note("nothing is kept of it: a store that is named with -o would have been")
+        console.note("nothing was saved; name a store with -o to make a fit resumable")
+
+
+@dataclass
+class _Work:
+    """The fits of one call and what they write."""
+
+    jobs: Sequence[Job]
+    outputs: Sequence[Output]
+    image_format: str | None
+    force: bool
+    errors: list[DipError]
+    signal: int | None = None
+
+    def do(self) -> None:
+        from dipcli import signals
+        from dipcli.fitting.batch import run_jobs
+        from dipcli.fitting.result import run_rows
+
+        jobs = [job for job in self.jobs if self._is_wanted(job)]
+        stopping = partial(console.note, "stopping after this step; a second signal stops at once")
+        with console.progress() as bars, signals.Graceful(on_first=stopping) as stopped:
+            done = run_jobs(
+                jobs,
+                tell=lambda news: _show(news, bars),
+                stopped=stopped,
+                on_error=self.errors.append,
+                on_start=lambda plans, parallel: _announce(
+                    [(plan.job, len(plan.missing)) for plan in plans], parallel
+                ),
+                force=self.force,
+            )
+        self.signal = stopped.number
+        if not self.signal:
+            self._write_images()
+        if done:
+            console.summary(run_rows(done), SUMMARY)
+        for job in done:
+            self._leave(job)
+
+    def _is_wanted(self, job: Job) -> bool:
+        """Whether to do a job: not if its image is up to date, nor if that cannot be written."""
+        from dipcli.cli import jobs
+
+        outputs = [output for output in self.outputs if any(job is one for one in output.jobs)]
+        stale = [output for output in outputs if not output.is_up_to_date()]
+        if not (job.store or self.force or stale):
+            for output in outputs:
+                console.note(f"{output.path} is up to date; left unchanged")
+            return False
+        try:
+            for output in stale:
+                jobs.check_free(output, self.image_format, force=self.force)
+        except UsageError:
+            raise
+        except DipError as error:
+            self.errors.append(error)
+            return False
+        return True
+
+    def _write_images(self) -> None:
+        from dipcli.cli import streams
+        from dipcli.fitting.batch import is_complete
+
+        for out in self.outputs:
+            if all(is_complete(job) for job in out.jobs):
+                try:
+                    streams.write_images(
+                        out.path,
+                        out.pages(),
+                        self.image_format,
+                        out.provenance,
+                        floats=out.std,
+                        force=self.force,
+                    )
+                except DipError as error:
+                    self.errors.append(error)
+
+    def _leave(self, job: Job) -> None:
+        """Pack what is to be packed, and print the name of the store that was written."""
+        from dipcli.cli import streams
+        from dipcli.fitting.batch import is_complete, pack_if_asked
+        from dipcli.store import pack
+
+        if job.store == "-":
+            if is_complete(job):
+                with streams.binary_stdout() as stdout:
+                    pack(job.folder, stdout)
+            return
+        pack_if_asked(job)
+        if job.store.endswith(".zip") and not Path(job.store).exists():
+            return
+        if job.store and not any(out.path == "-" for out in self.outputs):
+            sys.stdout.write(f"{job.store}\n")
+            sys.stdout.flush()
+
+
+def _announce(fits: Iterable[tuple[Job, int]], parallel: int) -> None:
+    """Say what is going to be done, so many runs of each job, and roughly how long it takes."""
+    alike: dict[Any, list[Job]] = {}
+    for job, runs in fits:
+        if runs:
+            key = job.fields.get("source"), job.size, job.settings, runs
+            alike.setdefault(key, []).append(job)
+        else:
+            console.note(f"{job.store or job.name} is finished already")
+    from dipcli.fitting.batch import costs
+
+    for (source, _, settings, runs), (job, *others) in alike.items():
+        runs *= 1 + len(others)
+        name = f"{source}, {1 + len(others)} pages" if others else job.name
+        cost = job.cost
+        console.note(
+            f"{name}: {settings.arch}, {cost.parameters:,} parameters, "
+            f"{runs} run{'s' * (runs > 1)} of {settings.iterations} steps of "
+            f"{cost.flops / 1e9:.3g} GFLOP, {cost.memory / 1e9:.2g} GB each, "
+            f"about {_duration(job, parallel, runs)}"
+        )
+        hardware = ", ".join(f"{name} {value}" for name, value in costs(job, parallel).items())
+        console.detail(f"{name}: task {settings.task}, stop {settings.stop}, {hardware}")
+
+
+def _duration(job: Job, parallel: int, runs: int) -> str:
+    """The time that so many runs of a job take, as people write it."""
+    from dipcli.fitting.batch import seconds
+
+    amount = seconds(job, parallel, runs)
+    if amount < 90:
+        return f"{amount:.0f} s"
+    return f"{amount / 60:.0f} min" if amount < 5400 else f"{amount / 3600:.1f} h"
+
+
+def _show(news: News, bars: console.Progress) -> None:
+    """Show how a run goes on."""
+    if news.status == "failed":
+        if os.environ.get("DIP_DEBUG"):
+            sys.stderr.write(news.trace)
+    elif news.status == "interrupted":
+        console.note(f"{news.job.label} is interrupted at iteration {news.iteration}")
+    elif news.status == "complete":
+        console.detail(f"{news.job.label} ended at iteration {news.iteration}")
+    elif news.status == "running":
+        figures = {"loss": f"{news.loss:.3g}"}
+        if news.psnr is not None:
+            figures["psnr"] = f"{news.psnr:.2f}"
+        total = news.job.settings.iterations
+        bars.update(news.job.label, news.iteration, total, **figures)
+
+
+def _print_plan(jobs: Sequence[Job], form: str | None, *, header: bool) -> None:
+    """What --dry-run prints: the settings and the cost of each job."""
+    from dipcli.fitting.batch import costs, describe, parallel_for
+    from dipcli.fitting.toml import write_settings
+
+    parallel = parallel_for(jobs)
+    _announce([(job, job.settings.runs) for job in jobs], parallel)
+    if form == "toml":
+        for job in jobs:
+            sys.stdout.write(write_settings(job.settings, costs(job, parallel)))
+        return
+    rows = [
+        {"setting": name, "value": value}
+        for job in jobs
+        for name, value in describe(job, parallel).items()
+    ]
+    console.print_rows(rows, ["setting", "value"], form, header=header)  # type: ignore[arg-type]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any, Literal
-
-import typer
+import re
+from typing import Any, Literal
 
 from dipcli.cli import console, options
+from dipcli.cli.options import argument, option
 from dipcli.errors import UsageError
+from dipcli.nets.architecture import NetworkSettings
 from dipcli.registry import ARCHITECTURES, PRESETS
 
 EXAMPLES = (
@@ -23,174 +24,149 @@ LISTS = {"Architectures": ARCHITECTURES, "Presets": PRESETS}
 POSTERIOR = "Posterior"
 
 
-@options.of_architecture
+@options.command(NetworkSettings)
 def gpkernel(
-    stores: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="STORE", help="Sample the networks of these, as they began."),
-    ] = None,
-    depth: Annotated[
-        str | None,
-        typer.Option(
-            "--depth",
-            metavar="A,B,...",
-            help="Layers of convolution and ReLU; of --arch its levels.",
-            show_default="1,2,4",
-        ),
-    ] = None,
-    sigma: Annotated[
-        str | None,
-        typer.Option(
-            "--sigma",
-            metavar="A,B,...",
-            help="Smoothing of the noise that goes in, a standard deviation.",
-            show_default="0,2,10",
-        ),
-    ] = None,
-    upsample: Annotated[
-        str | None,
-        typer.Option(
-            "--upsample",
-            metavar="nearest|bilinear|gaussian[:SIGMA]",
-            help="Upsampling by 2 before each convolution; of --arch, per level.",
-        ),
-    ] = None,
-    length: Annotated[
-        int, typer.Option("--length", min=1, max=65536, help="Lags, from 0; values of a draw.")
-    ] = 128,
-    empirical: Annotated[
-        bool, typer.Option("--empirical", help="Sample networks, and print what they say too.")
-    ] = False,
-    samples: Annotated[
-        int,
-        typer.Option("--samples", min=1, max=10**6, help="Networks; draws for a sampled --std."),
-    ] = 100,
-    width: Annotated[
-        str | None,
-        typer.Option(
-            "--width",
-            metavar="A,B,...",
-            help="Channels of the sampled networks; of --arch, per level.",
-            show_default="256",
-        ),
-    ] = None,
-    size: Annotated[
-        str, typer.Option("--size", metavar="WxH", help="Of the images that --arch makes.")
-    ] = "64x64",
-    preset: Annotated[
-        options.choice_of(PRESETS) | None,  # type: ignore[valid-type]
-        typer.Option("--preset", help="The network of a paper; what is given besides wins."),
-    ] = None,
-    stationarity: Annotated[
-        bool, typer.Option("--stationarity", help="Does the covariance depend on the position?")
-    ] = False,
-    draw: Annotated[
-        int | None, typer.Option("--draw", min=1, max=10**6, help="Print samples of the prior.")
-    ] = None,
-    seed: options.Seed = 0,
-    posterior: Annotated[
-        str | None,
-        typer.Option(
-            "--posterior",
-            metavar="IMAGE",
-            help="Fill in its unknown pixels; without any, denoise it.",
-            rich_help_panel=POSTERIOR,
-        ),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "-o", "--output", help="The posterior mean; - is stdout.", rich_help_panel=POSTERIOR
-        ),
-    ] = None,
-    std: Annotated[
-        str | None,
-        typer.Option("--std", help="Its standard deviation.", rich_help_panel=POSTERIOR),
-    ] = None,
-    kernel: Annotated[
-        Literal["analytic", "empirical", "rbf"],
-        typer.Option("--kernel", help="Of the Gaussian process.", rich_help_panel=POSTERIOR),
-    ] = "analytic",
-    noise: Annotated[
-        float | None,
-        typer.Option(
-            "--noise",
-            min=0,
-            max=1e6,
-            help="Sigma of the noise on known pixels, in 1/255.",
-            show_default="the likeliest",
-            rich_help_panel=POSTERIOR,
-        ),
-    ] = None,
-    page: options.Page = "1",
-    axes: options.Axes = None,
-    normalize: options.Normalize = "auto",
-    alpha: options.Alpha = "unknown",
-    image_format: options.ImageFormat = None,
-    plot: options.Plot = None,
-    label: options.Label = None,
-    force: options.Force = False,
-    form: options.RowFormat = None,
-    no_header: options.NoHeader = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
+    stores: list[str] | None = argument("STORE", "Sample the networks of STORE before their fit."),
+    depth: str | None = option(
+        "Layers of convolution and ReLU; with --arch, its levels.",
+        metavar="A,B,...",
+        show_default="1,2,4",
+    ),
+    sigma: str | None = option(
+        "Standard deviation of the Gaussian that smooths the input noise.",
+        metavar="A,B,...",
+        show_default="0,2,10",
+    ),
+    upsample: str | None = option(
+        "Upsample by 2 before each convolution; with --arch, a method per level.",
+        metavar="nearest|bilinear|gaussian[:SIGMA]",
+    ),
+    length: int = option("Number of lags or of values of a draw.", 128, min=1, max=65536),
+    empirical: bool = option("Print the kernels of sampled networks, too.", False),
+    samples: int = option("Number of networks, or of draws for --std.", 100, min=1, max=10**6),
+    width: str | None = option(
+        "Channels of the sampled networks; with --arch, per level.",
+        metavar="A,B,...",
+        show_default="256",
+    ),
+    size: str = option("Size of the images that --arch outputs.", "64x64", metavar="WxH"),
+    preset: str | None = option("Network of a paper; other options override it.", metavar="PRESET"),
+    stationarity: bool = option("Test if the covariance depends on position.", False),
+    draw: int | None = option("Print N samples of the prior.", min=1, max=10**6),
+    seed: int = options.SEED,
+    posterior: str | None = option(
+        "Fill in the unknown pixels of IMAGE, or denoise it if it has none.",
+        metavar="IMAGE",
+        panel=POSTERIOR,
+    ),
+    output: str | None = option("Write the mean here; - is stdout.", None, "-o", panel=POSTERIOR),
+    std: str | None = option("Write the standard deviation here.", panel=POSTERIOR),
+    kernel: Literal["analytic", "empirical", "rbf"] = option(
+        "Kernel of the Gaussian process.", "analytic", panel=POSTERIOR
+    ),
+    noise: float | None = option(
+        "Standard deviation of the noise on known pixels, in 1/255.",
+        min=0,
+        max=1e6,
+        show_default="the likeliest",
+        panel=POSTERIOR,
+    ),
+    reading: dict[str, Any] = options.reading("1"),
+    image_format: options.ImageFormat = options.IMAGE_FORMAT,
+    plot: str | None = options.PLOT,
+    label: str | None = options.LABEL,
+    force: bool = options.FORCE,
+    form: options.RowFormat = options.ROW_FORMAT,
+    no_header: bool = options.NO_HEADER,
     **words: Any,
-) -> None:
+) -> int:
     """Show and use the Gaussian process behind the prior."""
-    console.set_volume(quiet=quiet, verbose=verbose)
-    # read when numpy is loaded, which is below: on many small matrices threads of a BLAS wait for
-    # each other, and beside other work they took fifteen times as long as one
+    # set before numpy is loaded: on many small matrices, threads of a BLAS wait for each other and
+    # took up to fifteen times as long as one thread
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from dipcli.cli import kernels, sources, streams
-    from dipcli.gp import tables
+    from dipcli.cli import common, streams
+    from dipcli.gp import kernels
+    from dipcli.gp.rows import DrawRow, KernelRow, StationarityRow, verdicts
+    from dipcli.store import open_store
 
-    given = options.given({**words, "width": width, "upsample": upsample})
     named = streams.inputs(stores, "store") if stores else []
-    # networks of images are meant, not of signals
-    images = bool(named or preset or set(given) - kernels.PLAIN)
-    if images:
-        _refuse("networks of images have no formula", sigma=sigma, draw=draw)
+    networks = [i.name if i.data is None else open_store(i.data, i.name) for i in named]
+    architecture = options.parse_settings({**words, "width": width, "upsample": upsample})
+    shared: dict[str, Any] = {
+        "depth": common.whole_numbers(depth, "--depth") if depth else None,
+        "sigma": _numbers(sigma, "--sigma"),
+        "samples": samples,
+        "seed": seed,
+    }
+    shape = _shape(size)
     if posterior is not None:
-        from dipcli.cli import inferred
+        from dipcli.cli import posteriors
 
-        _refuse("--posterior makes an image", plot=plot, draw=draw, stationarity=stationarity)
-        network = None
-        if kernel == "empirical":
-            levels = depth if images or depth else inferred.LEVELS
-            network, *_ = kernels.networks(named, preset, levels, given, kernels.size(size))
-        elif given or images:
-            msg = "networks and their options are for --kernel empirical"
-            raise UsageError(msg)
-        question = inferred.Question.parse(kernel, depth, sigma, noise, samples, seed, network)
-        reading = inferred.Reading(posterior, page, axes, normalize, alpha)
-        inferred.infer(question, reading, inferred.Writing(output, std, image_format, force))
-        return
-    _refuse("there is no --posterior", output=output, std=std, noise=noise)
-    if draw:
-        _refuse("--draw knows formulas only", empirical=empirical, stationarity=stationarity)
-    columns = tables.DRAWS if draw else tables.STATIONARITY if stationarity else tables.KERNEL
-    sources.check_plot(plot, form)
-    labels = sources.labelled([n.name for n in named], label)
-    rows: list[tables.Row] = []
-    with console.progress() as progress:
-        if images:
-            found = kernels.networks(named, preset, depth, given, kernels.size(size))
-            ensembles = kernels.of_images(found, samples, seed)
-        else:
-            signals = kernels.Signals.parse(depth, sigma, given)
-            ensembles = signals.sample(samples, seed, length)
-            if not stationarity:
-                rows += signals.rows(length, draw, seed)
-        if images or empirical or stationarity:
-            rows += kernels.measured(ensembles, columns, samples, length, progress)
+        _refuse("cannot be used with --posterior", plot=plot, draw=draw, stationarity=stationarity)
+        posteriors.write(
+            posterior,
+            reading,
+            posteriors.outputs(output, std, image_format),
+            image_format,
+            {"stores": networks, "preset": preset, "size": shape, "architecture": architecture},
+            force=force,
+            noise=noise,
+            kernel=kernel,
+            **shared,
+        )
+        return 0
+    _refuse("needs --posterior IMAGE", output=output, std=std, noise=noise)
+    common.check_plot(plot, form)
+    labels = common.panel_labels([i.name for i in named], label)
+    with console.progress() as bars:
+        result = kernels.gpkernel(
+            networks,
+            length=length,
+            empirical=empirical,
+            size=shape,
+            preset=preset,
+            stationarity=stationarity,
+            draw=draw,
+            progress=bars.update,
+            **shared,
+            **architecture,
+        )
+    tests = (row for row in result if isinstance(row, StationarityRow))
+    for verdict in verdicts(tests, samples):
+        console.note(verdict)
+    rows = [row._asdict() for row in result]
+    columns = (DrawRow if draw else StationarityRow if stationarity else KernelRow)._fields
     console.print_rows(rows, columns, form, header=not no_header)
     if plot:
-        sources.write_plot(plot, kernels.figure(rows, columns, labels), force=force)
+        from dipcli.figures import kernels as figures
+
+        panels = figures.stationarity if stationarity else figures.kernels
+        figure = figures.draws(rows) if draw else panels(rows, labels)
+        common.write_plot(plot, figure, force=force)
+    return 0
 
 
-def _refuse(why: str, **given: object) -> None:
-    """Options that were given besides, and have no meaning there."""
-    for name, value in given.items():
+def _refuse(reason: str, **values: object) -> None:
+    """Refuse options that have no meaning in this call."""
+    for name, value in values.items():
         if value is not None and value is not False:
-            msg = f"--{name} says nothing here: {why}"
+            msg = f"--{name} {reason}"
             raise UsageError(msg)
+
+
+def _numbers(text: str | None, flag: str) -> list[float] | None:
+    """Parse `0,2.5,10`; None where there is nothing to parse."""
+    try:
+        return [float(word) for word in text.split(",")] if text else None
+    except ValueError:
+        msg = f"{flag} is a comma list of numbers, not {text!r}"
+        raise UsageError(msg) from None
+
+
+def _shape(size: str) -> tuple[int, int]:
+    """Parse `64x48` as (48, 64): height and width."""
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", size)
+    if not match:
+        msg = f"--size is WxH in pixels, as 64x64, not {size!r}"
+        raise UsageError(msg)
+    return int(match[2]), int(match[1])

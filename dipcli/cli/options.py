@@ -1,226 +1,184 @@
-"""Options that more than one command has: one name, one letter, one meaning.
+"""Options of the commands: how they are declared, those that are shared, those of settings."""
 
-| option          | letter | meaning                                             |
-|-----------------|--------|-----------------------------------------------------|
-| --output        | -o     | what is made; `-` is stdout                         |
-| --force         | -f     | replace an output that exists                       |
-| --quiet         | -q     | say nothing but errors                              |
-| --verbose       | -v     | say more                                            |
-| --seed          |        | of all random numbers (DIP_SEED)                    |
-| --format        |        | of rows on stdout: table, tsv, csv, jsonl, none     |
-| --at            |        | the saved iterations nearest to these               |
-| --plot, --label |        | a figure, and how its panels are called             |
-| --page, --axes, --normalize, --alpha | | how images are read                    |
-| --depth, --image-format              | | how images are written                 |
-"""
+from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import Field, fields
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import typer
+from typer.models import ArgumentInfo, OptionInfo
 
-from dipcli.cli.console import Format
+from dipcli.cli import console
 from dipcli.errors import UsageError
-from dipcli.registry import ARCHITECTURES, Registry
 
-READING, WRITING, TALKING = "Reading", "Writing", "Talking"
-
-Force = Annotated[
-    bool,
-    typer.Option("-f", "--force", help="Replace an output that exists.", rich_help_panel=WRITING),
-]
-Quiet = Annotated[
-    bool, typer.Option("-q", "--quiet", help="Say nothing but errors.", rich_help_panel=TALKING)
-]
-Verbose = Annotated[
-    bool,
-    typer.Option(
-        "-v",
-        "--verbose",
-        help="Say more, and show the warnings of libraries.",
-        rich_help_panel=TALKING,
-    ),
-]
-Seed = Annotated[
-    int, typer.Option("--seed", envvar="DIP_SEED", min=0, help="Of all random numbers.")
-]
-Page = Annotated[
-    str,
-    typer.Option(
-        "--page", metavar="all|N|A-B", help="Pages of a stack, from 1.", rich_help_panel=READING
-    ),
-]
-Axes = Annotated[
-    str | None,
-    typer.Option(
-        "--axes",
-        metavar="ZCYX",
-        help="The dimensions of a file that does not name them.",
-        rich_help_panel=READING,
-    ),
-]
-Normalize = Annotated[
-    str,
-    typer.Option(
-        "--normalize",
-        metavar="auto|dtype|minmax|LOW:HIGH",
-        help="Which numbers of the file are 0 and 1.",
-        rich_help_panel=READING,
-    ),
-]
-Alpha = Annotated[
-    Literal["unknown", "keep", "drop"],
-    typer.Option(
-        "--alpha", help="What transparent pixels are: unknown, or pixels.", rich_help_panel=READING
-    ),
-]
-Depth = Annotated[
-    Literal["8", "16", "float"] | None,
-    typer.Option(
-        "--depth",
-        help="Bits of the output, if not those of the input.",
-        show_default=False,
-        rich_help_panel=WRITING,
-    ),
-]
-ImageFormat = Annotated[
-    Literal["png", "tiff", "jpeg", "webp", "npy"] | None,
-    typer.Option(
-        "--image-format",
-        help="Format of the output, if its extension does not say.",
-        show_default=False,
-        rich_help_panel=WRITING,
-    ),
-]
-RowFormat = Annotated[
-    Format | None,
-    typer.Option(
-        "--format",
-        help="Of rows: table on a terminal, tsv elsewhere.",
-        show_default=False,
-        rich_help_panel=WRITING,
-    ),
-]
-At = Annotated[
-    str,
-    typer.Option("--at", metavar="I,J,...", help="Only the saved iterations nearest to these."),
-]
-Plot = Annotated[
-    str | None,
-    typer.Option(
-        "--plot", metavar="FILE", help="Draw a figure: .svg, .png or .pdf.", rich_help_panel=WRITING
-    ),
-]
-Label = Annotated[
-    str | None,
-    typer.Option(
-        "--label",
-        metavar="A,B",
-        help="Names of the panels of the figure.",
-        rich_help_panel=WRITING,
-    ),
-]
-NoHeader = Annotated[
-    bool,
-    typer.Option("--no-header", help="Print rows without a header.", rich_help_panel=WRITING),
-]
-
-
-# -- options made from a settings class --------------------------------------------------------
-
+READING, WRITING, MESSAGES = "Reading", "Writing", "Messages"
 ENVIRONMENT = ("seed", "device", "precision", "threads", "jobs")  # DIP_SEED, ... are defaults
 
+Depth = Literal["8", "16", "float"] | None
+ImageFormat = Literal["png", "tiff", "jpeg", "webp", "npy"] | None
+RowFormat = console.Format | None
+SettingsFormat = Literal["table", "tsv", "csv", "jsonl", "toml", "none"] | None
 
-def of_settings(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command that takes **given an option for each field of `Settings`."""
+
+class Group(NamedTuple):
+    """Options that a command takes as one dictionary: the type and the option by name."""
+
+    options: Mapping[str, tuple[Any, OptionInfo]]
+
+
+def option(
+    text: str, default: Any = None, *flags: str, panel: str | None = None, **more: Any
+) -> Any:
+    """Declare an option as the default of a parameter, whose name is its flag without `flags`."""
+    if isinstance(shown := more.get("show_default"), str):  # typer would put it into parentheses
+        text, more["show_default"] = rf"{text} \[default: {shown}]", False
+    info: OptionInfo = typer.Option(default, *flags, help=text, rich_help_panel=panel, **more)
+    return info
+
+
+def argument(metavar: str, text: str) -> Any:
+    """Declare an argument that may be left out."""
+    info: ArgumentInfo = typer.Argument(None, metavar=metavar, help=text)
+    return info
+
+
+def output_format(text: str) -> Any:
+    """Declare --format."""
+    return option(text, None, "--format", show_default=False, panel=WRITING)
+
+
+# -- options that several commands have --------------------------------------------------------
+
+FORCE = option("Overwrite an output that exists.", False, "-f", panel=WRITING)
+SEED = option("Random seed.", 0, envvar="DIP_SEED", min=0)
+DEPTH = option(
+    "Bit depth of the output; default: that of the input.", show_default=False, panel=WRITING
+)
+IMAGE_FORMAT = option(
+    "Image format of the output; default: by its extension.", show_default=False, panel=WRITING
+)
+ROW_FORMAT = output_format("Format of the rows; default: table on a terminal, tsv elsewhere.")
+AT = option("Use only the saved iterations nearest to these.", "", metavar="I,J,...")
+PLOT = option("Figure to draw: .svg, .png or .pdf.", metavar="FILE", panel=WRITING)
+LABEL = option("Names of the panels of --plot.", metavar="A,B", panel=WRITING)
+NO_HEADER = option("Print rows without a header.", False, panel=WRITING)
+MORE = "Print more of what is done, and the warnings of libraries."
+VOLUME = {
+    "quiet": (bool, option("Print nothing but errors.", False, "-q", panel=MESSAGES)),
+    "verbose": (bool, option(MORE, False, "-v", panel=MESSAGES)),
+}
+
+
+def reading(page: str) -> Any:
+    """The options that say how images are read, with the default of --page."""
+    pages = "Pages of a stack to read, from 1."
+    axes = "Dimensions of a file that does not name them."
+    normalize = (
+        "Pixel values mapped to 0 and 1. auto: the range of the bit depth of integers; floats "
+        "as they are if within 0 and 1, else their minimum and maximum."
+    )
+    scales = "auto|dtype|minmax|LOW:HIGH"
+    alpha = "Transparent pixels: unknown, kept with their opacity, or opaque (drop)."
+    choices = Literal["unknown", "keep", "drop"]
+    return Group(
+        {
+            "page": (str, option(pages, page, metavar="all|N|A-B", panel=READING)),
+            "axes": (str | None, option(axes, metavar="ZCYX", panel=READING)),
+            "normalize": (str, option(normalize, "auto", metavar=scales, panel=READING)),
+            "alpha": (choices, option(alpha, "unknown", panel=READING)),
+        }
+    )
+
+
+# -- commands --------------------------------------------------------------------------------------
+
+
+def command(settings: type | None = None) -> Callable[[Callable[..., int]], Callable[..., None]]:
+    """Make a command of a function that returns its exit code.
+
+    The defaults of the function declare the options. Those of the messages, and one for each field
+    of `settings` that the function does not declare itself, follow.
+    """
+
+    def decorate(function: Callable[..., int]) -> Callable[..., None]:
+        groups: dict[str, Group] = {}
+        rows: dict[str, tuple[Any, Any]] = {}
+        for name, own in inspect.signature(function, eval_str=True).parameters.items():
+            if isinstance(own.default, Group):
+                groups[name] = own.default
+                rows |= own.default.options
+            elif own.kind is not own.VAR_KEYWORD:
+                rows[name] = own.annotation, own.default
+        rows |= VOLUME
+        if settings:
+            from dipcli.fitting.settings import default_values
+
+            defaults = default_values()
+            every = {f.name: _of_field(f, defaults[f.name]) for f in fields(settings)}
+            rows |= {name: row for name, row in every.items() if name not in rows}
+
+        def run(quiet: bool, verbose: bool, **words: Any) -> None:
+            console.set_volume(quiet=quiet, verbose=verbose)
+            for name, group in groups.items():
+                words[name] = {each: words.pop(each) for each in group.options}
+            if code := function(**words):
+                raise typer.Exit(code)
+
+        run.__doc__, run.__module__ = function.__doc__, function.__module__
+        parameters = [_parameter(name, kind, info) for name, (kind, info) in rows.items()]
+        vars(run)["__signature__"] = inspect.Signature(parameters)
+        run.__annotations__ = {}
+        return run
+
+    return decorate
+
+
+def _parameter(name: str, kind: Any, declared: Any) -> inspect.Parameter:
+    """A parameter as typer reads it: with its flag, which by default is its name."""
+    info = copy(declared)
+    if isinstance(info, OptionInfo) and not any(f.startswith("--") for f in info.param_decls or ()):
+        info.param_decls = (*(info.param_decls or ()), "--" + name.replace("_", "-"))
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=info, annotation=kind)
+
+
+def parse_settings(words: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the options made from `Settings`, those that the user wrote, as their fields hold them."""
     from dipcli.fitting.settings import Settings
 
-    return _with_options(function, fields(Settings))
+    named = [f for f in fields(Settings) if words.get(f.name) is not None]
+    return {f.name: _parse(f, words[f.name]) for f in named}
 
 
-def of_architecture(function: Callable[..., None]) -> Callable[..., None]:
-    """The same for the fields that say what the network is."""
-    from dipcli.nets.architecture import Architecture
-
-    return _with_options(function, fields(Architecture))
-
-
-def _with_options(
-    function: Callable[..., None], wanted: Iterable[Field[Any]]
-) -> Callable[..., None]:
-    """Where a command has an option of its own of that name, that is it."""
-    from dipcli.fitting.settings import resolve
-
-    unless_given = resolve({})
-    signature = inspect.signature(function, eval_str=True)
-    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    made = [
-        inspect.Parameter(
-            f.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=_typed(f, getattr(unless_given, f.name)),
-        )
-        for f in wanted
-        if f.name not in signature.parameters
-    ]
-    own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
-
-    def command(**words: Any) -> None:
-        function(**words)
-
-    for name in ("__name__", "__doc__", "__module__"):
-        setattr(command, name, getattr(function, name))
-    vars(command)["__signature__"] = signature.replace(parameters=[*own, *made])
-    command.__annotations__ = {}
-    return command
-
-
-def choice_of(registry: Registry, *more: str) -> Any:
-    """The names of a registry, and further ones, as a type."""
-    return Literal[(*registry, *more)]
-
-
-def given(words: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the options made from `Settings`, those that were given, as it wants them."""
-    from dipcli.fitting.settings import Settings
-
-    found = {f.name: (f, words[f.name]) for f in fields(Settings) if words.get(f.name) is not None}
-    return {name: _parsed(f, word) for name, (f, word) in found.items()}
-
-
-def _typed(f: Field[Any], shown: Any) -> Any:
-    """The annotation that typer makes an option of; per-level options are comma lists."""
+def _of_field(f: Field[Any], default: Any) -> tuple[Any, Any]:
+    """The type and the option of a field of the settings; per-level options are comma lists."""
     kind: Any = {bool: bool, int: int, float: float}.get(type(f.default), str)
     choices = f.metadata["choices"]
-    if f.name == "arch":
-        choices = tuple(ARCHITECTURES)
     if choices and not isinstance(f.default, tuple):
         kind = Literal[choices]
-    flag = "--" + f.name.replace("_", "-")
     metavar = f.metadata["metavar"] or ("A,B,..." if isinstance(f.default, tuple) else None)
-    info = typer.Option(
-        flag,
-        help=f.metadata["help"] + (f" One of {', '.join(choices)}." if metavar and choices else ""),
+    info = option(
+        f.metadata["help"] + (f" One of {', '.join(choices)}." if metavar and choices else ""),
         metavar=metavar,
         envvar=f"DIP_{f.name.upper()}" if f.name in ENVIRONMENT else None,
-        show_default=_said(shown),
-        rich_help_panel=f.metadata["panel"],
+        show_default=False if default in ("", False) else _write(default),
+        panel=f.metadata["panel"],
     )
-    return Annotated[kind | None, info]
+    return kind | None, info
 
 
-def _said(value: Any) -> str:
-    """A value as it would be given."""
+def _write(value: Any) -> str:
+    """A value as it is written on the command line."""
     if isinstance(value, tuple):
-        return ",".join(map(_said, value))
+        return ",".join(map(_write, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _parsed(f: Field[Any], word: Any) -> Any:
+def _parse(f: Field[Any], word: Any) -> Any:
+    """A word as the value of a field."""
     if not isinstance(f.default, tuple):
         return word
     kind = type(f.default[0])
@@ -229,6 +187,6 @@ def _parsed(f: Field[Any], word: Any) -> Any:
         return tuple(kind(part) for part in re.split(comma, str(word)))
     except ValueError:
         flag = "--" + f.name.replace("_", "-")
-        sort = "number" if kind is float else "whole number"
-        msg = f"{flag} is one {sort} or a comma list of them, not {word!r}"
+        noun = "number" if kind is float else "whole number"
+        msg = f"{flag} must be one {noun} or a comma list of them, not {word!r}"
         raise UsageError(msg) from None

@@ -1,14 +1,17 @@
-"""`dip spectrum`: what is learned when, by frequency."""
+"""`dip spectrum`: measure what is learned when, by frequency."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from dipcli.cli import console, options
-from dipcli.errors import UsageError
+from dipcli.cli.options import argument, option
 from dipcli.registry import MEASURES
+
+if TYPE_CHECKING:
+    from dipcli.measure.inputs import Source
+    from dipcli.measure.runs import SourceMeasure
 
 EXAMPLES = (
     "dip spectrum traj.zarr --plot bands.svg",
@@ -17,85 +20,66 @@ EXAMPLES = (
     "dip fit noisy.png -o traj.zarr | dip spectrum --format csv > bands.csv",
     "dip spectrum restored.png --measure fbc --reference clean.png",
 )
-LISTS = {"Measures, of frames and of images": MEASURES}
+LISTS = {"Measures of frames and images (--measure)": MEASURES}
 
 
+@options.command()
 def spectrum(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="STORE|IMAGE",
-            help="Stores, runs, images; - or nothing for what comes on stdin.",
-        ),
-    ] = None,
-    measure: Annotated[
-        options.choice_of(MEASURES, "onset") | None,  # type: ignore[valid-type]
-        typer.Option(
-            "--measure",
-            help="What to measure; onset: when a band's fbc first reaches the threshold.",
-            show_default="fbc; power for an image alone",
-        ),
-    ] = None,
-    bands: Annotated[int, typer.Option("--bands", min=1, max=1000, help="Bands of fbc.")] = 5,
-    reference: Annotated[
-        str | None,
-        typer.Option(
-            "--reference",
-            metavar="target|clean|IMAGE",
-            help="What frames are compared with.",
-            show_default="target; clean for psnr and ssim",
-        ),
-    ] = None,
-    threshold: Annotated[
-        str, typer.Option("--threshold", metavar="T,...", help="Of the onset, from 0 to 1.")
-    ] = "0.5",
-    at: options.At = "",
-    plot: options.Plot = None,
-    label: options.Label = None,
-    page: options.Page = "1",
-    axes: options.Axes = None,
-    normalize: options.Normalize = "auto",
-    alpha: options.Alpha = "unknown",
-    force: options.Force = False,
-    form: options.RowFormat = None,
-    no_header: options.NoHeader = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-) -> None:
+    names: list[str] | None = argument(
+        "STORE|IMAGE", "Stores, runs, images; - or no name is stdin."
+    ),
+    measure: str | None = option(
+        "Measure from the list below, MODULE:FUNCTION, or onset: the first iteration at which the"
+        " fbc of a band reaches --threshold.",
+        metavar="MEASURE",
+        show_default="fbc; power for images alone",
+    ),
+    bands: int = option("Number of frequency bands of fbc.", 5, min=1, max=1000),
+    reference: str | None = option(
+        "Reference to compare frames with.",
+        metavar="target|clean|IMAGE",
+        show_default="target; clean for psnr and ssim",
+    ),
+    threshold: str = option("Thresholds of onset, from 0 to 1.", "0.5", metavar="T,..."),
+    at: str = options.AT,
+    plot: str | None = options.PLOT,
+    label: str | None = options.LABEL,
+    reading: dict[str, Any] = options.reading("1"),
+    force: bool = options.FORCE,
+    form: options.RowFormat = options.ROW_FORMAT,
+    no_header: bool = options.NO_HEADER,
+) -> int:
     """Measure what is learned when, by frequency."""
-    console.set_volume(quiet=quiet, verbose=verbose)
     import scipy.fft
 
-    from dipcli.cli import sources
-    from dipcli.cli.measuring import ONSET, Measuring
-    from dipcli.measure import cores
+    from dipcli.cli import common
+    from dipcli.machine import cores
+    from dipcli.measure.runs import ONSET, SourceMeasure, default_measure
 
-    levels = _levels(threshold)
-    iterations = sources.numbers(at, "--at")
-    sources.check_plot(plot, form)
-    failures = sources.Failures()
-    reading = {"page": page, "axes": axes, "normalize": normalize, "alpha": alpha}
-    found = sources.gather(names or [], failures, **reading)
-    labels = sources.labelled([source.source for source in found], label)
-    if measure is None:
-        alone = reference is None and all(isinstance(s, sources.Picture) for s in found)
-        measure = "power" if alone else "fbc"
-    work = Measuring(measure, bands, reference, iterations, failures)
+    levels = common.numbers(threshold, "--threshold", float, "numbers from 0 to 1", 1)
+    iterations = common.whole_numbers(at, "--at")
+    if measure not in (None, ONSET):
+        MEASURES.find(measure)
+    common.check_plot(plot, form)
+    failures = common.Failures()
+    inputs = common.gather(names or [], failures, **reading)
+    labels = common.panel_labels([source.source for source in inputs], label)
+    measure = measure or default_measure(inputs, reference)
     with scipy.fft.set_workers(cores()):
-        rows = work.onsets(found, levels) if measure == ONSET else work.rows(found)
-        console.print_rows(rows, work.columns, form, header=not no_header)
-        if plot and work.taken:
-            sources.write_plot(plot, work.figure(found, labels, levels), force=force)
-    if failures.any:
-        raise typer.Exit(1)
+        work = SourceMeasure(measure, bands, reference, iterations, levels, on_error=failures.add)
+        console.print_rows(_rows(work, inputs), work.columns, form, header=not no_header)
+        if plot and work.measurements:
+            from dipcli.figures import measures
+
+            if work.name == "error" and iterations:
+                figure = measures.error_figure(work.references(inputs), iterations, labels)
+            else:
+                figure = measures.measure_figure(work.name, work.measurements, labels, levels)
+            common.write_plot(plot, figure, force=force)
+    return failures.code
 
 
-def _levels(text: str) -> list[float]:
-    try:
-        levels = [float(word) for word in text.split(",")]
-    except ValueError:
-        levels = [-1.0]
-    if not all(0 <= level <= 1 for level in levels):
-        msg = f"--threshold is a comma list of numbers from 0 to 1, not {text!r}"
-        raise UsageError(msg)
-    return levels
+def _rows(work: SourceMeasure, inputs: Sequence[Source]) -> Iterator[dict[str, Any]]:
+    """The rows of all sources; the progress ends with them, before a table is printed."""
+    with console.progress() as progress:
+        yield from work.rows(inputs, progress.update)

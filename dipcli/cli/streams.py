@@ -1,10 +1,10 @@
-"""What comes in and goes out: files, parts of stores, stdin and stdout."""
+"""Inputs and outputs of the commands: files, parts of stores, stdin and stdout."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,12 +12,12 @@ from typing import Any, BinaryIO
 from dipcli import files, store
 from dipcli.cli import console
 from dipcli.errors import DipError, UsageError
-from dipcli.images import Image, format_of, open_stack
+from dipcli.images import Encoded, Image, encode, format_for_pipe, format_of, open_stack
 
 
 @dataclass(frozen=True)
 class Input:
-    """What the user named: a path, an address, a builtin, or bytes that came through a pipe."""
+    """An input as the user named it: a path, an address, a builtin, or bytes from a pipe."""
 
     name: str
     data: bytes | None = None
@@ -28,22 +28,22 @@ class Input:
 
 
 def one_input(name: str | None, what: str) -> Input:
-    """The only input of a command; several names on stdin are too many."""
+    """The only input of a command; several names on stdin are refused."""
     found = inputs([name] if name else [], what)
     if len(found) > 1:
         msg = (
-            f"{len(found)} names came on stdin, and one {what} was expected; "
-            "xargs -n 1 runs the command for each"
+            f"stdin names {len(found)} inputs, and this command takes one {what}: run it for each, "
+            "as xargs -n 1 does"
         )
         raise DipError(msg)
     return found[0]
 
 
 def inputs(names: list[str], what: str) -> list[Input]:
-    """What is named, with `-` (or nothing) standing for what comes on stdin."""
+    """The inputs that are named; `-`, or no name, is stdin."""
     if not names:
         if _stdin_is_terminal():
-            msg = f"no {what} is given, and stdin is a terminal: name one, or pipe one in"
+            msg = f"no {what} is named, and stdin is a terminal: name one, or pipe one in"
             raise UsageError(msg)
         names = ["-"]
     found: list[Input] = []
@@ -53,7 +53,7 @@ def inputs(names: list[str], what: str) -> list[Input]:
 
 
 def _named(name: str) -> Input:
-    """What is named; a FIFO, as <(...) of the shell makes them, is read once, whatever it holds."""
+    """An input by its name; a FIFO, as <(...) of a shell makes one, is read at once."""
     try:
         fifo = Path(name).is_fifo()
         return Input(name, Path(name).read_bytes() if fifo else None)
@@ -70,7 +70,7 @@ def read_images(
     normalize: str = "auto",
     alpha: str = "unknown",
 ) -> Sequence[Image]:
-    """The pages of an image, or the image that a part of a store is."""
+    """The pages of an image file, or the image that a part of a store is."""
     if source.is_store:
         return [store.read_image(source.name if source.data is None else source.data)]
     data = source.name if source.data is None else source.data
@@ -80,47 +80,23 @@ def read_images(
     return stack.pages(page, normalize=normalize, alpha=alpha)
 
 
-def reference(path: str, image: Image, option: str, *, any_size: bool = False) -> Image:
-    """What an image is compared with, on its scale where both hold numbers of one kind."""
-    if Input(path).is_store:
-        other = store.read_image(path)
-    else:
-        stack = open_stack(path)
-        low, high = image.scale.offset, image.scale.offset + image.scale.scale
-        same = stack.numbers.dtype == image.dtype
-        number = image.page if len(stack) > 1 else 1
-        other = stack.pages(str(number), normalize=f"{low!r}:{high!r}" if same else "auto")[0]
-    if other.channels != image.channels or (other.size != image.size and not any_size):
-        msg = (
-            f"{option} {path} is {_shape(other)}, and the image is {_shape(image)}: "
-            "they cannot be compared"
-        )
-        raise DipError(msg)
-    return other
-
-
-def _shape(image: Image) -> str:
-    height, width = image.size
-    return f"{width}x{height} with {image.channels} channel{'s' * (image.channels > 1)}"
-
-
 def output_format(output: str, asked: str | None) -> str | None:
-    """The format of an image output; None where the image itself must decide."""
+    """The format of an image output; None where the image decides it."""
     if asked or output == "-" or _in_place(output):
         return asked
     return format_of(output)
 
 
 def image_output(output: str | None, what: str = "an image") -> str:
-    """Where image bytes go: without -o to stdout, unless that is a terminal."""
+    """Where image bytes go: to stdout without -o, unless that is a terminal."""
     if (output is None or output == "-") and sys.stdout is not None and sys.stdout.isatty():
-        msg = f"{what} is not for a terminal: say -o FILE, or send stdout to a file or a pipe"
+        msg = f"{what} cannot be shown on a terminal: use -o FILE, or redirect stdout"
         raise UsageError(msg)
     return output or "-"
 
 
 def write_output(output: str, data: bytes, *, force: bool) -> bool:
-    """Write bytes to stdout or, whole or not at all, to a file; False if they were there."""
+    """Write bytes to stdout or, whole or not at all, to a file; False if it held them already."""
     if output != "-":
         return files.put(Path(output), data, force=force)
     with binary_stdout() as stdout:
@@ -128,21 +104,44 @@ def write_output(output: str, data: bytes, *, force: bool) -> bool:
     return True
 
 
-def stands(output: str, provenance: Mapping[str, Any]) -> bool:
-    """Whether an image is there already that says that it was made so."""
-    try:
-        if output == "-" or not Path(output).is_file():
-            return False
-        said = dict(open_stack(output).history or {})
-    except (DipError, OSError):
-        return False
-    return {**said, "scale": 0, "offset": 0} == {**provenance, "scale": 0, "offset": 0}
+UNCHANGED = "is up to date; left unchanged"
+
+
+def write_and_tell(output: str, data: bytes, what: str = "", *, force: bool) -> None:
+    """Write bytes, and say so unless they went to stdout."""
+    if not write_output(output, data, force=force):
+        console.note(f"{output} {UNCHANGED}")
+    elif output != "-":
+        console.note(f"wrote {output} ({what})" if what else f"wrote {output}")
+
+
+def write_images(
+    output: str,
+    pages: Sequence[Image],
+    image_format: str | None,
+    provenance: dict[str, Any],
+    *,
+    floats: bool,
+    force: bool,
+) -> None:
+    """Write pages that record their provenance; as floats, if the format can hold them."""
+    form = output_format(output, image_format) or format_for_pipe(pages[0], len(pages))
+    depth = "float" if floats and form in ("tiff", "npy") else None
+    encoded = encode(pages, form, depth, provenance)
+    write_encoded(output, encoded, force=force)
+
+
+def write_encoded(output: str, images: Encoded, *, force: bool) -> None:
+    """Write an image file, after the notes about it."""
+    for note in images.notes:
+        console.note(note)
+    write_and_tell(output, images.data, images.what, force=force)
 
 
 def binary_stdout() -> BinaryIO:
     """Stdout for bytes. With PYTHONUNBUFFERED, sys.stdout.buffer may write half of them."""
     if sys.stdout is None:
-        msg = "stdout is closed; say -o FILE"
+        msg = "stdout is closed: use -o FILE"
         raise DipError(msg)
     sys.stdout.flush()
     return open(sys.stdout.fileno(), "wb", closefd=False)

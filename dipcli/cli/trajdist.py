@@ -1,17 +1,11 @@
-"""`dip trajdist`: the distance between trajectories, and to images."""
+"""`dip trajdist`: measure the distance between trajectories, and to images."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import Any
 
 from dipcli.cli import console, options
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from dipcli.measure.trajectories import Compared
+from dipcli.cli.options import argument, option
 
 EXAMPLES = (
     "dip fit builtin:triangle:0.5:128 --arch dip --runs 2 -o traj.zarr | dip trajdist --summary",
@@ -22,104 +16,67 @@ EXAMPLES = (
 )
 
 
+@options.command()
 def trajdist(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="STORE|IMAGE",
-            help="Stores, runs, images; - or nothing for what comes on stdin.",
-        ),
-    ] = None,
-    against: Annotated[
-        str,
-        typer.Option(
-            "--against",
-            metavar="auto|runs|target|clean|previous|STORE|IMAGE",
-            help="What to compare with. auto: the runs of a target with each other; "
-            "one alone with its target, its clean image and its previous frame.",
-        ),
-    ] = "auto",
-    bands: Annotated[
-        int | None,
-        typer.Option(
-            "--bands",
-            min=1,
-            max=1000,
-            help="The squared error in so many bands of frequency.",
-            show_default=False,
-        ),
-    ] = None,
-    summary: Annotated[
-        bool,
-        typer.Option("--summary", help="Where two trajectories meet, part, and meet again."),
-    ] = False,
-    ssim: Annotated[
-        bool, typer.Option("--ssim", help="The structural similarity as well.")
-    ] = False,
-    luma: Annotated[
-        bool, typer.Option("--luma", help="Compare the luma of BT.601, from 16 to 235, only.")
-    ] = False,
-    border: Annotated[
-        int, typer.Option("--border", min=0, max=10**6, help="Pixels left out along each side.")
-    ] = 0,
-    at: options.At = "",
-    plot: options.Plot = None,
-    label: options.Label = None,
-    page: options.Page = "1",
-    axes: options.Axes = None,
-    normalize: options.Normalize = "auto",
-    alpha: options.Alpha = "unknown",
-    force: options.Force = False,
-    form: options.RowFormat = None,
-    no_header: options.NoHeader = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-) -> None:
+    names: list[str] | None = argument(
+        "STORE|IMAGE", "Stores, runs, images; - or no name is stdin."
+    ),
+    against: str = option(
+        "Run or image to compare with. auto: the runs of a target with each other; a single run "
+        "with its target, its clean image and its previous frame.",
+        "auto",
+        metavar="auto|runs|target|clean|previous|STORE|IMAGE",
+    ),
+    bands: int | None = option(
+        "Split the squared error into this many bands of frequency.",
+        min=1,
+        max=1000,
+        show_default=False,
+    ),
+    summary: bool = option(
+        "Print where two trajectories converge, part, and converge again.", False
+    ),
+    ssim: bool = option("Add a column of the structural similarity.", False),
+    luma: bool = option("Compare only the luma of BT.601, from 16 to 235 of 255.", False),
+    border: int = option("Pixels to leave out at each side.", 0, min=0, max=10**6),
+    at: str = options.AT,
+    plot: str | None = options.PLOT,
+    label: str | None = options.LABEL,
+    reading: dict[str, Any] = options.reading("1"),
+    force: bool = options.FORCE,
+    form: options.RowFormat = options.ROW_FORMAT,
+    no_header: bool = options.NO_HEADER,
+) -> int:
     """Measure the distance between trajectories, and to images."""
-    console.set_volume(quiet=quiet, verbose=verbose)
     import scipy.fft
 
-    from dipcli.cli import pairing, sources
-    from dipcli.measure import cores
+    from dipcli.cli import common
+    from dipcli.machine import cores
+    from dipcli.measure import trajectories
     from dipcli.measure.distance import Comparison
-    from dipcli.measure.trajectories import SUMMARY, compare, summaries
+    from dipcli.measure.pairs import Pair, pairs
 
-    iterations = sources.numbers(at, "--at")
-    sources.check_plot(plot, form)
-    failures = sources.Failures()
-    reading = {"page": page, "axes": axes, "normalize": normalize, "alpha": alpha}
-    found = sources.gather(names or [], failures, **reading)
-    labels = sources.labelled([source.source for source in found], label)
-    paired = []
-    for pair in pairing.pairs(found, against, iterations):
+    iterations = common.whole_numbers(at, "--at")
+    common.check_plot(plot, form)
+    failures = common.Failures()
+    inputs = common.gather(names or [], failures, **reading)
+    labels = common.panel_labels([source.source for source in inputs], label)
+    wanted: list[Pair] = []
+    for pair in pairs(inputs, against, iterations):
         if isinstance(pair, Exception):
             failures.add(pair)
-        else:
-            paired.append(pair)
-            if pair.left_out:
-                console.note(pair.left_out)
+            continue
+        wanted.append(pair)
+        if pair.left_out:
+            console.note(pair.left_out)
     comparison = Comparison(luma=luma, border=border, ssim=ssim)
-    columns = ["a", "b", *(["band", "low", "high"] if bands and summary else [])]
-    columns += SUMMARY if summary else _columns(bands, ssim=ssim)
+    columns = trajectories.columns(bands, summary=summary, ssim=ssim)
     with scipy.fft.set_workers(cores()), console.progress() as progress:
-        compared = compare(paired, comparison, bands, progress.update)
-    rows = summaries(compared) if summary else _rows(compared)
+        distances = trajectories.compare(wanted, comparison, bands, progress.update)
+    rows = trajectories.table(distances, summary=summary)
     console.print_rows(rows, columns, form, header=not no_header)
-    if plot and compared:
-        from dipcli.figures import compared as figures
+    if plot and distances:
+        from dipcli.figures.distances import distance_figure
 
-        sources.write_plot(plot, figures.draw(compared, labels), force=force)
-    if failures.any:
-        raise typer.Exit(1)
-
-
-def _columns(bands: int | None, *, ssim: bool) -> list[str]:
-    if bands:
-        return ["iteration", "band", "low", "high", "sse"]
-    return ["iteration", "sse", "mse", "psnr", *(["ssim"] if ssim else [])]
-
-
-def _rows(compared: Sequence[Compared]) -> Iterator[dict[str, Any]]:
-    for one in compared:
-        said = {"a": one.pair.a.label, "b": one.pair.b.label}
-        yield from ({**said, **row} for row in one.rows())
+        common.write_plot(plot, distance_figure(distances, labels), force=force)
+    return failures.code

@@ -1,16 +1,17 @@
-"""Degradations: what corrupts an image and, where it is linear, what a fit compares through."""
+"""Degradations: they corrupt an image, and the linear ones are also forward models of a fit."""
 
-from dipcli.degrade.base import Degradation, build, corrupt, parse, provenance
-from dipcli.degrade.model import Model, Seen, recorded, steps
+from dipcli.degrade.base import Degradation, corrupt, parse, parse_chain, provenance
+from dipcli.degrade.forward import ForwardModel, Projection, Step, read_model, steps
 
 __all__ = [
     "Degradation",
-    "Model",
-    "Seen",
-    "build",
+    "ForwardModel",
+    "Projection",
+    "Step",
     "corrupt",
     "parse",
+    "parse_chain",
     "provenance",
-    "recorded",
+    "read_model",
     "steps",
 ]

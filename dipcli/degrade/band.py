@@ -1,4 +1,4 @@
-"""Noise of one frequency band."""
+"""Noise in a band of frequencies."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from dipcli.degrade.base import Degradation, key, value
+from dipcli.degrade.base import Degradation
 from dipcli.degrade.noise import LOUD, UNIT, cycles, filtered
 from dipcli.errors import DipError, UsageError
 from dipcli.images import Image
+from dipcli.spec import key, value
 
 
 @dataclass(frozen=True)
 class Band(Degradation):
-    """Add Gaussian noise whose frequencies are within `low` and `high` times Nyquist.
+    """Add noise from LOW to HIGH, fractions of Nyquist; SIGMA in 1/255.
 
     The corners of the spectrum reach the square root of 2. The RMS over the image is exactly
-    sigma. Nothing is clipped: that would add frequencies.
+    sigma. Values are not clipped, since clipping would add other frequencies.
     """
 
     name: ClassVar[str] = "band"
@@ -29,7 +30,7 @@ class Band(Degradation):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.low >= self.high:
-            msg = f"low is below high, which {self.low:g} and {self.high:g} are not"
+            msg = f"low must be below high, not {self.low:g} with high={self.high:g}"
             raise UsageError(msg)
 
     def apply(self, image: Image, rng: np.random.Generator) -> Image:
@@ -42,7 +43,7 @@ class Band(Degradation):
         if not keep.any():
             msg = (
                 f"{self}: an image of {width}x{height} pixels has no frequency in this band; "
-                "give it a wider band or a larger image"
+                "use a wider band or a larger image"
             )
             raise DipError(msg)
         return image.with_pixels(

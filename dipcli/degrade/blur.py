@@ -1,4 +1,4 @@
-"""Blur: out of focus, averaged, or moved while the shutter was open."""
+"""Blur by a Gaussian, a box or a line of motion."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from dipcli.degrade.base import Degradation, Operator, key, value
+from dipcli.degrade.base import Degradation, Operator
 from dipcli.degrade.linear import Array, Linear, beside, over_known
 from dipcli.images import Image
+from dipcli.spec import key, value
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Blur(Degradation):
-    """Convolve with a kernel of sum 1; beyond its border the image is mirrored.
+    """Blur; SIZE is sigma (gaussian) or a length in pixels (box, motion).
 
-    `size` is the sigma of a Gaussian (cut at 4 sigma), the side of a box, or the length of a
-    line, horizontal at angle 0 and turning counterclockwise; a length up to 1 is a single pixel.
+    The kernel sums to 1, and the image is mirrored beyond its border. `size` is the sigma of a
+    Gaussian (cut at 4 sigma), the side of a box, or the length of a line, horizontal at angle 0
+    and turning counterclockwise; a length up to 1 is a single pixel.
     """
 
     name: ClassVar[str] = "blur"
@@ -31,7 +33,7 @@ class Blur(Degradation):
     def apply(self, image: Image, rng: np.random.Generator) -> Image:
         if self.weights().size == 1:
             return image
-        # a known pixel has at least its own weight, which is more than that
+        # a known pixel counts at least itself, which weighs more than 1e-9
         blurred = over_known(self.linear(image.size, rng), image.pixels, 1e-9)
         return image.with_pixels(np.where(image.unknown, np.nan, blurred))
 
@@ -81,7 +83,7 @@ class Blur(Degradation):
         return _covered(y, self.size) * _covered(x, self.size)
 
     def _line(self, y: Array, x: Array) -> Array:
-        """A line one pixel thick, with soft edges; y points down."""
+        """The weights of a line one pixel thick, with soft edges; y points down."""
         turn = np.deg2rad(self.angle)
         along = x * np.cos(turn) - y * np.sin(turn)
         across = x * np.sin(turn) + y * np.cos(turn)
@@ -94,15 +96,15 @@ def _around(radius: int) -> Array:
 
 
 def _covered(i: Array, length: float) -> Array:
-    """How much of the pixel at `i` is under a bar of that length around 0."""
+    """The share of the pixel at `i` that a bar of this length around 0 covers."""
     share: Array = np.clip(length / 2 + 0.5 - np.abs(i), 0, 1)
     return share
 
 
 class _Frame:
-    """An image with a margin as wide as half a kernel, and the kernel as a filter of that.
+    """The size of an image with a margin of half a kernel, and the transfer function of the kernel.
 
-    The filter is circular; what it carries round from the other side stays in the margin.
+    The convolution is circular; what it wraps around stays within the margin.
     """
 
     def __init__(self, image: tuple[int, int], weights: Array) -> None:
@@ -112,15 +114,16 @@ class _Frame:
         self.size = image[0] + 2 * self.top, image[1] + 2 * self.left
         kernel = np.zeros(self.size)
         kernel[: weights.shape[0], : weights.shape[1]] = weights
-        # turned by half a circle each kernel here is itself, so its spectrum is real
+        # each kernel is symmetric about its centre, so its spectrum is real
         centred = np.roll(kernel, (-self.top, -self.left), axis=(0, 1))
         self.transfer: Array = np.fft.rfft2(centred).real
 
 
 def _mirrored(x: Tensor, axis: int, radius: int) -> Tensor:
-    """Extended on both sides of an axis by mirror images, as many as it takes.
+    """Extend both sides of an axis by as many mirror images as needed.
 
-    Of whole tiles, since their gradient is a plain sum: that of indices adds in any order.
+    Whole tiles are concatenated, because their gradient is a plain sum; the gradient of indexing
+    adds in any order, so it would not be reproducible.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Cut out a part of an image."""
+"""Cut a rectangle out of an image."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from dipcli.degrade.base import Degradation, Operator, value
+from dipcli.degrade.base import Degradation, Operator
 from dipcli.degrade.linear import Array, Linear
 from dipcli.errors import DipError, UsageError
 from dipcli.images import Image
+from dipcli.spec import value
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,10 +23,10 @@ PART = re.compile(r"([1-9][0-9]{0,8})x([1-9][0-9]{0,8})(?:\+([0-9]{1,9})\+([0-9]
 
 @dataclass(frozen=True)
 class Crop(Degradation):
-    """Cut out `WxH` pixels from the centre, or `WxH+X+Y` with the top left corner at X, Y."""
+    """Cut out W x H pixels around the centre, or from the corner X, Y."""
 
     name: ClassVar[str] = "crop"
-    part: str = value()
+    part: str = value(label="WxH[+X+Y]")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -33,7 +34,7 @@ class Crop(Degradation):
 
     def apply(self, image: Image, rng: np.random.Generator) -> Image:
         rows, columns = self._window(image.size)
-        return replace(  # the pixels do not change: the file's own numbers still hold
+        return replace(  # pixels keep their values, so the file's own numbers stay valid
             image,
             pixels=image.pixels[:, rows, columns],
             alpha=None if image.alpha is None else image.alpha[rows, columns],
@@ -57,15 +58,15 @@ class Crop(Degradation):
         return cut
 
     def _numbers(self) -> tuple[int, ...]:
-        """Width and height, and the corner if one is given."""
+        """Width and height, then the corner if the part names one."""
         match = PART.fullmatch(self.part)
         if not match:
-            msg = f"the part is WxH or WxH+X+Y, in pixels from 1x1 up, not {self.part!r}"
+            msg = f"part must be WxH or WxH+X+Y in pixels, at least 1x1, not {self.part!r}"
             raise UsageError(msg)
         return tuple(int(number) for number in match.groups() if number)
 
     def _window(self, size: tuple[int, int]) -> tuple[slice, slice]:
-        """The rows and columns to keep, of an image of that size (height, width)."""
+        """The rows and columns to keep of an image of `size` (height, width)."""
         w, h, *corner = self._numbers()
         height, width = size
         left, top = corner or ((width - w) // 2, (height - h) // 2)

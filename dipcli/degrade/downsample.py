@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from dipcli.degrade.base import Degradation, Operator, key, value
+from dipcli.arrays import Floats
+from dipcli.degrade.base import Degradation, Operator
 from dipcli.degrade.linear import Array, Linear, beside, over_known
-from dipcli.images import Floats, Image
+from dipcli.images import Image
+from dipcli.spec import key, value
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,13 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Downsample(Degradation):
-    """Make the image `factor` times smaller, sizes rounded up.
+    """Make the image FACTOR times smaller; sizes are rounded up.
 
     Each output pixel stands for a block of factor x factor pixels, from the top left; the last
-    blocks may lack some. `area` is the mean of what a block has; `nearest` its centre pixel (of
-    four centre pixels the lower right one, as in Pillow); `lanczos` (Lanczos2, as in Ulyanov et
-    al. 2018) and `bicubic` (Keys, a = -0.5, as in Pillow) are antialiased, centred on the block,
-    and see the border pixels repeated beyond the border.
+    blocks may be cut off. `area` is the mean of the pixels of a block; `nearest` its centre pixel
+    (the lower right of four, as in Pillow); `lanczos` (Lanczos2, as in Ulyanov et al. 2018) and
+    `bicubic` (Keys, a = -0.5, as in Pillow) are antialiased, centred on the block, and repeat the
+    border pixels beyond the border.
     """
 
     name: ClassVar[str] = "downsample"
@@ -36,7 +38,7 @@ class Downsample(Degradation):
         if self.factor == 1:
             return image
         alpha = image.alpha
-        if alpha is not None:  # a channel like the others, unknown where they all are
+        if alpha is not None:  # shrink it like a channel that is unknown where all channels are
             alpha = np.where(image.unknown.all(axis=0), np.nan, alpha)[None]
             alpha = np.clip(np.nan_to_num(self._shrink(alpha, rng)[0]), 0, 1)
         return image.with_pixels(
@@ -63,26 +65,26 @@ class Downsample(Degradation):
     def _shrink(self, pixels: Floats, rng: np.random.Generator) -> Floats:
         height, width = pixels.shape[1:]
         shrink = self.linear((height, width), rng)
-        # where a kernel overshoots, little known weight can be the rest of much that cancels
+        # with negative weights, a small sum of known weights may be large weights that cancel
         floor = 0.5 if self.kernel in ("lanczos", "bicubic") else 0
         return over_known(shrink, pixels, floor).astype(np.float32)
 
 
 def matrix(n: int, factor: int, kernel: str) -> csr_array:
-    """The weights (out, in) with which the pixels of one axis make those of the smaller one."""
+    """The weights (output pixel, input pixel) along one axis of n pixels."""
     taps, weights = _taps(factor, kernel)
-    first = np.arange(0, n, factor)[:, None]  # pixel of each block
+    first = np.arange(0, n, factor)[:, None]  # first pixel of each block
     pixels = first + taps
     table = np.where((pixels < n) | (kernel != "area"), weights, 0)
     table /= table.sum(axis=1, keepdims=True)
     rows = np.broadcast_to(first // factor, table.shape)
-    # the weights of one place are summed: so the border pixels are repeated
+    # csr_array sums the weights of equal places, which repeats the border pixels
     places = rows.ravel(), np.clip(pixels, 0, n - 1).ravel()
     return csr_array((table.ravel(), places), shape=(len(first), n))
 
 
 def _taps(factor: int, kernel: str) -> tuple[npt.NDArray[np.int_], Array]:
-    """Places, counted from the first pixel of a block, and the weights of the pixels there."""
+    """Pixels, counted from the first one of a block, and their weights."""
     if kernel == "area":
         return np.arange(factor), np.ones(factor)
     if kernel == "nearest":

@@ -1,4 +1,4 @@
-"""Compressive sensing: few of the Fourier coefficients, as in magnetic resonance imaging."""
+"""Compressive sensing: keep a part of the Fourier coefficients, as in magnetic resonance."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from dipcli.degrade.base import Degradation, Operator, key, value
+from dipcli.arrays import Bools
+from dipcli.degrade.base import Degradation, Operator
 from dipcli.degrade.linear import Array, Linear, beside
-from dipcli.degrade.noise import Bools
 from dipcli.errors import DipError
 from dipcli.images import Image
+from dipcli.spec import key, value
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fourier(Degradation):
-    """Keep a fraction of the Fourier coefficients, and set the others to 0.
+    """Keep a FRACTION of the Fourier coefficients and set the others to 0; writes floats.
 
     The mean is always kept, and with each coefficient its conjugate, so that the image stays
     real. `random` keeps pairs drawn from all of the plane, and meets the fraction to within one
@@ -36,7 +37,7 @@ class Fourier(Degradation):
         if image.unknown.any():
             msg = (
                 f"{self.name} needs every pixel, and some are unknown: fill them in first "
-                "(dip fit --image), or take what lies beneath (--alpha drop)"
+                "(dip fit --image), or use the pixels below the transparency (--alpha drop)"
             )
             raise DipError(msg)
         pixels = self.linear(image.size, rng)(image.pixels.astype(np.float64))
@@ -71,16 +72,16 @@ class Fourier(Degradation):
 
 
 def _half(keep: Bools) -> Bools:
-    """The part of a mask that `rfft2` computes; it implies the rest."""
+    """The half of a mask that `rfft2` computes; the other half is its mirror image."""
     return keep[:, : keep.shape[1] // 2 + 1]
 
 
 def _random(size: tuple[int, int], target: int, rng: np.random.Generator) -> Bools:
-    """Conjugate pairs in random order, until as near to `target` coefficients as can be."""
+    """Conjugate pairs in random order, up to the count nearest to `target` coefficients."""
     height, width = size
     y, x = np.indices(size)
     place = y * width + x
-    partner = (-y % height) * width + (-x % width)  # itself at the mean and at Nyquist
+    partner = (-y % height) * width + (-x % width)  # the mean and Nyquist are their own partners
     pairs = np.flatnonzero(place <= partner)
     order = np.concatenate([[0], rng.permutation(pairs[1:])])  # the mean first
     total = np.cumsum(np.where(order == partner.flat[order], 1, 2))
@@ -91,15 +92,15 @@ def _random(size: tuple[int, int], target: int, rng: np.random.Generator) -> Boo
 
 
 def _radial(size: tuple[int, int], target: int) -> Bools:
-    """As many lines as come nearest to `target` coefficients."""
-    enough = 4 * max(size)  # so close together that no coefficient is between them
+    """The number of lines whose coefficients are nearest to `target`."""
+    enough = 4 * max(size)  # so many lines leave no coefficient out
     count = bisect_left(range(enough), target, key=lambda n: _lines(size, n).sum())
     nearest = min((max(count - 1, 0), count), key=lambda n: abs(_lines(size, n).sum() - target))
     return _lines(size, nearest)
 
 
 def _lines(size: tuple[int, int], count: int) -> Bools:
-    """The mask of that many lines through the centre of the plane, the first one horizontal."""
+    """The mask of `count` lines through the centre of the plane; the first one is horizontal."""
     angle = np.pi * np.arange(count)[:, None] / max(count, 1)
     y, x = np.sin(angle), np.cos(angle)
     steps = np.arange(max(size) // 2 + 1) / np.maximum(np.abs(y), np.abs(x))

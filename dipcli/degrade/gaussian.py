@@ -7,14 +7,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from dipcli.degrade.base import Degradation, key, value
+from dipcli.degrade.base import Degradation
 from dipcli.degrade.noise import LOUD, UNIT
 from dipcli.images import Image
+from dipcli.spec import key, value
 
 
 @dataclass(frozen=True)
 class Gaussian(Degradation):
-    """Add white Gaussian noise and, unless `clip` is off, clip to [0, 1] as a camera does."""
+    """Add white Gaussian noise; SIGMA in 1/255.
+
+    The result is clipped to [0, 1], as a camera does, unless `clip` is off.
+    """
 
     name: ClassVar[str] = "gaussian"
     sigma: float = value(0, LOUD)  # in 1/255

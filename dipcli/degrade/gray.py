@@ -1,4 +1,4 @@
-"""From colours to one channel."""
+"""Convert colours to gray."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ BT601 = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class Gray(Degradation):
-    """Turn to one channel: the luma of three, the mean of any other number."""
+    """Convert to one channel: BT.601 luma of three channels, else the mean."""
 
     name: ClassVar[str] = "gray"
 
     def apply(self, image: Image, rng: np.random.Generator) -> Image:
         if image.channels == 1:
             return image
-        meta = replace(image.meta, icc=None)  # a colour profile says nothing about gray
+        meta = replace(image.meta, icc=None)  # a colour profile does not apply to gray
         return image.with_pixels(luma(image.pixels), meta=meta)
 
     def linear(self, size: tuple[int, int], rng: np.random.Generator) -> Linear:
@@ -44,7 +44,7 @@ class Gray(Degradation):
 
 
 def luma(pixels: npt.NDArray[np.floating[Any]]) -> Array:
-    """(channel, y, x) -> (1, y, x)."""
+    """The luma of three channels, or the mean of any other number: (c, y, x) -> (1, y, x)."""
     channels = len(pixels)
     shares = BT601 if channels == len(BT601) else np.full(channels, 1 / channels)
     return np.tensordot([shares], pixels.astype(np.float64), axes=1)

@@ -1,4 +1,4 @@
-"""A hole in the image."""
+"""A square hole in the image."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from dipcli.degrade.base import Degradation, key, value
+from dipcli.degrade.base import Degradation
 from dipcli.images import Image
+from dipcli.spec import key, value
 
 
 @dataclass(frozen=True)
 class Hole(Degradation):
-    """Make a square unknown; its side is a fraction of the shorter side of the image."""
+    """Make a square unknown; SIDE, and its centre x, y, in fractions of the image.
+
+    SIDE is a fraction of the shorter side of the image.
+    """
 
     name: ClassVar[str] = "hole"
     side: float = value(0, 1)

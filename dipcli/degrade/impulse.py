@@ -1,4 +1,4 @@
-"""Impulse noise: dead and hot pixels, or any value at all."""
+"""Impulse noise: dead and hot pixels, or pixels of any value."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from dipcli.degrade.base import Degradation, key, value
+from dipcli.degrade.base import Degradation
 from dipcli.degrade.noise import scatter
 from dipcli.images import Image
+from dipcli.spec import key, value
 
 
 @dataclass(frozen=True)
 class Impulse(Degradation):
-    """Replace that fraction of the pixels: by black or white, or each channel by anything."""
+    """Replace a FRACTION of the pixels by black or white, or by random values."""
 
     name: ClassVar[str] = "impulse"
     fraction: float = value(0, 1)

@@ -1,4 +1,4 @@
-"""What the linear degradations share: unknown pixels, and constants on the tensors' device."""
+"""Helpers of the linear degradations: unknown pixels, and constants on the tensors' device."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Linear = Callable[[Array], Array]  # (channel, y, x) -> (channel, y, x)
 
 
 def over_known(linear: Linear, pixels: npt.NDArray[Any], floor: float) -> Array:
-    """A linear map of weights that sum to 1, of the known pixels alone.
+    """Apply a linear map, whose weights sum to 1, to the known pixels alone.
 
-    What is unknown (NaN) has no part in a sum, and the weight of the known ones stands for all.
-    Where that is `floor` or less, the result is unknown.
+    Unknown pixels (NaN) are left out of each sum, which is divided by the weights of the known
+    ones. Where those sum to `floor` or less, the result is unknown.
     """
     known = ~np.isnan(pixels)
     if known.all():
@@ -31,20 +31,20 @@ def over_known(linear: Linear, pixels: npt.NDArray[Any], floor: float) -> Array:
 
 
 def beside(*arrays: Array) -> Callable[[torch.Tensor], list[torch.Tensor]]:
-    """Give the arrays as tensors of the precision and on the device of a given one.
+    """A function that returns the arrays as tensors of the precision and device of its argument.
 
-    They are moved once and kept: an operator is called at every step of a fit, and a copy to a
-    GPU would make each wait.
+    Each copy is made once and kept: an operator runs at every step of a fit, and a transfer to a
+    GPU would stall each of them.
     """
     import torch
 
     moved: dict[tuple[torch.device, torch.dtype], list[torch.Tensor]] = {}
 
-    def give(x: torch.Tensor) -> list[torch.Tensor]:
+    def constants(x: torch.Tensor) -> list[torch.Tensor]:
         place = x.device, x.dtype
         if place not in moved:
-            with torch.inference_mode(False):  # whoever comes first, gradients may come later
+            with torch.inference_mode(False):  # a later call may need gradients
                 moved[place] = [torch.from_numpy(array).to(*place) for array in arrays]
         return moved[place]
 
-    return give
+    return constants

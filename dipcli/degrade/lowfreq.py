@@ -7,21 +7,23 @@ from typing import ClassVar
 
 import numpy as np
 
-from dipcli.degrade.base import Degradation, key, value
+from dipcli.degrade.base import Degradation
 from dipcli.degrade.noise import LOUD, UNIT, cycles, filtered
 from dipcli.images import Image
+from dipcli.spec import key, value
 
 
 @dataclass(frozen=True)
 class LowFrequency(Degradation):
-    """Add Gaussian noise of up to `cutoff` cycles per image side, the mean included.
+    """Add noise of up to CUTOFF cycles per image side; SIGMA in 1/255.
 
-    Its RMS over the image is exactly sigma. Nothing is clipped: that would add frequencies.
+    The mean is included. The RMS over the image is exactly sigma. Values are not clipped, since
+    clipping would add other frequencies.
     """
 
     name: ClassVar[str] = "lowfreq"
     sigma: float = value(0, LOUD)  # in 1/255
-    cutoff: float = key(4.0, 0)  # each side has its own cycles
+    cutoff: float = key(4.0, 0)  # cycles per height along y, per width along x
     shared: bool = key(False)  # the same noise in all channels
 
     def apply(self, image: Image, rng: np.random.Generator) -> Image:

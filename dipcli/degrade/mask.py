@@ -7,14 +7,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from dipcli.degrade.base import Degradation, value
+from dipcli.degrade.base import Degradation
 from dipcli.degrade.noise import scatter
 from dipcli.images import Image
+from dipcli.spec import value
 
 
 @dataclass(frozen=True)
 class Mask(Degradation):
-    """Make that fraction of the pixels unknown, in all channels."""
+    """Make a FRACTION of the pixels unknown, in all channels."""
 
     name: ClassVar[str] = "mask"
     fraction: float = value(0, 1)

@@ -7,17 +7,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from dipcli.degrade.base import Degradation, key, value
+from dipcli.degrade.base import Degradation
 from dipcli.degrade.gray import luma
 from dipcli.errors import DipError
 from dipcli.images import Image, read
+from dipcli.spec import key, value
 
 
 @dataclass(frozen=True)
 class MaskFile(Degradation):
-    """Make unknown what is black in an image: below half of its maximum, or transparent.
+    """Make unknown the pixels that are black in the image PATH.
 
-    `invert` makes unknown what is not.
+    Black is below half of the maximum, or transparent. `invert` makes the other pixels unknown.
     """
 
     name: ClassVar[str] = "maskfile"
@@ -29,10 +30,10 @@ class MaskFile(Degradation):
         if mask.size != image.size:
             (mask_height, mask_width), (height, width) = mask.size, image.size
             msg = (
-                f"the mask {self.path} has {mask_width}x{mask_height} pixels and the image "
-                f"{width}x{height}; they must be of one size"
+                f"the mask {self.path} has {mask_width}x{mask_height} pixels; it needs the size of "
+                f"the image, {width}x{height}"
             )
             raise DipError(msg)
-        gray = np.nan_to_num(luma(mask.pixels)[0])  # what is unknown of a mask is black
+        gray = np.nan_to_num(luma(mask.pixels)[0])  # transparent is black
         black = gray < gray.max() / 2 if gray.max() > 0 else np.ones(mask.size, bool)
         return image.with_pixels(np.where(black != self.invert, np.nan, image.pixels))

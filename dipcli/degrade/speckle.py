@@ -7,14 +7,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from dipcli.degrade.base import Degradation, value
+from dipcli.degrade.base import Degradation
 from dipcli.degrade.noise import LOUD
 from dipcli.images import Image
+from dipcli.spec import value
 
 
 @dataclass(frozen=True)
 class Speckle(Degradation):
-    """Multiply each value by 1 + Gaussian noise."""
+    """Multiply each value by 1 + Gaussian noise of standard deviation SIGMA."""
 
     name: ClassVar[str] = "speckle"
     sigma: float = value(0, LOUD)

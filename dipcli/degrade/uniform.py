@@ -7,17 +7,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from dipcli.degrade.base import Degradation, value
+from dipcli.degrade.base import Degradation
 from dipcli.degrade.noise import LOUD, UNIT
 from dipcli.images import Image
+from dipcli.spec import value
 
 
 @dataclass(frozen=True)
 class Uniform(Degradation):
-    """Add to each value anything between -width and width."""
+    """Add uniform noise from -WIDTH to WIDTH, in 1/255."""
 
     name: ClassVar[str] = "uniform"
-    width: float = value(0, LOUD)  # half of it, in 1/255
+    width: float = value(0, LOUD)  # half the width of the distribution, in 1/255
 
     def apply(self, image: Image, rng: np.random.Generator) -> Image:
         if self.width == 0:

@@ -1,1 +1,1 @@
-"""A file per figure: numbers and frames in, a matplotlib figure out."""
+"""Figures: numbers and frames in, a matplotlib figure out."""

@@ -1,21 +1,29 @@
-"""Values per frequency band against iteration, as in the figures of Shi et al. 2022."""
+"""Frequency bands: values against iteration (Shi et al. 2022), and the onset of each band."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.transforms import ScaledTranslation
 
 from dipcli.figures import canvas
-from dipcli.figures.curves import MARK, Numbers, curve, handle, mark, say_if_empty, share
-from dipcli.figures.lettering import TO
+from dipcli.figures.canvas import Numbers
+from dipcli.figures.curves import LINE, curve, handle, label_if_empty, point_limit, verticals
+from dipcli.figures.lettering import POINT, TO
+
+SPREAD = 20  # points, over which the marks of all runs lie side by side
+STRIP = 0.12  # height of the strip above the axis, as a fraction of the panel
+NEVER = {"linestyle": "none", "marker": "^", "markerfacecolor": "white", "markersize": 5}
 
 
 @dataclass(frozen=True)
 class Bands:
-    """One run."""
+    """The values of one run, band by band."""
 
     iteration: Numbers  # (n,)
     low: Numbers  # (b,), as fractions
@@ -26,8 +34,16 @@ class Bands:
 
     @property
     def edges(self) -> list[tuple[float, float]]:
-        """Of each band, from low to high."""
         return [(float(low), float(high)) for low, high in zip(self.low, self.high, strict=True)]
+
+
+@dataclass(frozen=True)
+class Onset:
+    """The iterations at which the bands of one run reach a threshold."""
+
+    name: str
+    centre: Numbers  # (b,), of each band, as a fraction
+    iteration: Numbers  # (b,), NaN where never reached
 
 
 @canvas.style()
@@ -38,26 +54,91 @@ def bands(
     log: bool = False,
     unit: str = "outer radius",
 ) -> Figure:
-    """A panel per store, a curve per band and run; `unit` is what the bands are fractions of."""
+    """Draw a panel per store, a curve per band and run; band edges are fractions of `unit`."""
     figure, axes = canvas.panels(list(stores))
     if log:
         axes[0].set_yscale("log")
     runs = [run for store in stores.values() for run in store]
     every = sorted({edge for run in runs for edge in run.edges})
     colors = dict(zip(every, canvas.sequential(len(every)), strict=True))
-    limit = share(sum(len(run.edges) for run in runs))
+    limit = point_limit(sum(len(run.edges) for run in runs))
     for ax, store in zip(axes, stores.values(), strict=False):
         look = {"linewidth": 0.7, "alpha": 0.85} if len(store) > 1 else {}
         for run in store:
             for edge, values in zip(run.edges, run.values.T, strict=True):
                 curve(ax, run.iteration, values, limit, color=colors[edge], label=run.name, **look)
-        say_if_empty(ax)
-        mark(ax, [run.best for run in store])
-    if not log and all(np.nanmax(run.values, initial=0) <= 1 for run in runs):
+        label_if_empty(ax)
+        verticals(ax, [run.best for run in store])
+    in_unit = all(
+        np.nanmin(run.values, initial=0) >= 0 and np.nanmax(run.values, initial=0) <= 1
+        for run in runs
+    )
+    if in_unit and not log:
         axes[0].set_ylim(0, 1.05)
     canvas.over_iterations(axes, quantity)
-    entries = canvas.some({f"{a:.3g}{TO}{b:.3g}": handle(color=colors[a, b]) for a, b in every})
+    entries = canvas.thin_out({f"{a:.3g}{TO}{b:.3g}": handle(color=colors[a, b]) for a, b in every})
     if any(run.best is not None for run in runs):
-        entries["best PSNR"] = handle(**MARK)
+        entries["best PSNR"] = handle(**LINE)
     canvas.legend(figure, entries, f"frequency band (fraction of the {unit})")
     return figure
+
+
+@canvas.style()
+def onsets(
+    stores: Mapping[str, Sequence[Onset]],
+    threshold: float | None = None,
+    *,
+    quantity: str = "FBC",
+    unit: str = "outer radius",
+) -> Figure:
+    """Draw a panel per store, a line per run; bands that never reach the threshold are on top."""
+    figure, axes = canvas.panels(list(stores))
+    runs = [run for store in stores.values() for run in store]
+    axes[0].set_yscale("log")
+    if any((np.asarray(run.iteration) < 1).any() for run in runs):
+        # 0 has no place on a logarithmic axis
+        axes[0].set_yscale("symlog", linthresh=1)
+    looks = canvas.looks(list(dict.fromkeys(run.name for run in runs)))
+    for ax, store in zip(axes, stores.values(), strict=False):
+        for place, run in enumerate(store):
+            look = looks[run.name]
+            ax.plot(run.centre, run.iteration, marker="o", label=run.name, **look)
+            shift = (place - (len(store) - 1) / 2) * min(6, SPREAD / len(store))
+            _draw_never(ax, run, look["color"], shift)
+        if not any(len(run.centre) for run in store):
+            canvas.label_empty(ax)
+    never = any(np.isnan(run.iteration).any() for run in runs)
+    if never:
+        _add_strip(axes, runs)
+    goal = "the threshold" if threshold is None else f"{threshold:g}"
+    axes[0].set_xlim(0, 1)
+    x = f"frequency band (fraction of the {unit})"
+    canvas.name_axes(axes, x, f"iteration where {quantity} reaches {goal}")
+    entries = {n: handle(marker="o", **look) for n, look in looks.items()} if len(looks) > 1 else {}
+    if never:
+        entries["not reached"] = handle(color="0.3", **NEVER)
+    canvas.legend(figure, entries)
+    return figure
+
+
+def _draw_never(ax: Any, run: Onset, color: Any, shift: float) -> None:
+    """Draw open marks in the strip above the axis, `shift` points beside the band."""
+    x = np.asarray(run.centre)[np.isnan(run.iteration)]
+    if len(x):
+        moved = ScaledTranslation(shift * POINT, 0, ax.figure.dpi_scale_trans)
+        look = {"color": color, "transform": ax.get_xaxis_transform() + moved, **NEVER}
+        ax.plot(x, np.full(len(x), 1 - STRIP / 2), clip_on=False, **look)
+
+
+def _add_strip(axes: Sequence[Any], runs: Sequence[Onset]) -> None:
+    """Add a strip at the top of each panel, above the range of the axis."""
+    for ax in axes:
+        look = {"transform": ax.transAxes, "color": "0.94", "zorder": 0.5}
+        ax.add_patch(Rectangle((0, 1 - STRIP), 1, STRIP, **look))
+    reached = np.array([i for run in runs for i in np.ravel(run.iteration)], float)
+    reached = reached[np.isfinite(reached)]
+    axis = axes[0].yaxis.get_transform()
+    low, high = axis.transform([reached.min(), reached.max()] if reached.size else [1.0, 10.0])
+    spare = 0.05 * (high - low) or 0.5
+    top = low - spare + (high - low + 2 * spare) / (1 - STRIP)
+    axes[0].set_ylim(*axis.inverted().transform([low - spare, top]))

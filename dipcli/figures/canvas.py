@@ -1,7 +1,7 @@
-"""What all figures share: their style, panels side by side, and files of the same bytes each time.
+"""What all figures share: style, panels side by side, legends, and reproducible files.
 
-Figures are made without pyplot: nothing is global, and no window can open. They are as large as
-they are printed, one column or a page wide, so that their letters are as large as those around.
+Figures are made without pyplot, so that no state is global and no window opens. Their size is the
+printed size, one column or a page wide, so that their letters match the text around them.
 """
 
 from __future__ import annotations
@@ -17,23 +17,33 @@ import numpy as np
 from cycler import cycler
 from matplotlib.figure import Figure
 from matplotlib.ticker import Formatter, MaxNLocator
+from numpy.typing import NDArray
 
 from dipcli.figures.lettering import POINT, shortened, width, wrapped
-from dipcli.figures.lettering import literal as literal  # users of the canvas find it here
+from dipcli.figures.lettering import literal as literal  # for the other figures
 
+Numbers = NDArray[Any]
 FORMATS = ("svg", "png", "pdf")
-COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")  # Okabe, Ito
-DASHES = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))  # when the colours are used up
+COLORS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+    "#000000",
+)  # Okabe and Ito
+DASHES = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))  # used when the colours run out
 PANEL = (4.2, 3.0)  # inches
 PAGE = 7.2  # inches
-LOWEST = 2.0  # inches, of a panel that has to be narrow
+LOWEST = 2.0  # inches, least height of a narrow panel
 ACROSS = 3  # panels in a row
-PIXELS = 2**16 - 1  # of a side, at most: more cannot be drawn
-RASTER = 700_000  # pixels of a page of heat maps or images: a megabyte of svg
-SCREEN = 72  # dots per inch, at least
+PIXELS = 2**16 - 1  # of a side at most: matplotlib draws no more
+RASTER = 700_000  # pixels of the images in an svg or pdf: a megabyte
+SCREEN = 72  # dots per inch at least
 LONG = 11_000  # iterations: beyond, an axis counts in thousands
-LEGEND = 12  # lines of a legend whose colours are a scale
-STYLE: Any = {  # mypy would have every key be a literal
+LEGEND = 12  # entries at most of a legend whose colours are a scale
+STYLE: Any = {  # Any: matplotlib types the keys as literals
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.labelsize": 8,
@@ -56,9 +66,9 @@ STYLE: Any = {  # mypy would have every key be a literal
     "legend.title_fontsize": 7.5,
     "lines.linewidth": 1.2,
     "lines.markersize": 4,
-    "pdf.fonttype": 42,  # whole letters, which publishers ask for
+    "pdf.fonttype": 42,  # TrueType, which publishers ask for
     "savefig.dpi": 300,
-    "svg.hashsalt": "dip",  # ids in the file are the same each time
+    "svg.hashsalt": "dip",  # the same ids in each file
     "xtick.labelsize": 7,
     "xtick.major.width": 0.6,
     "xtick.minor.width": 0.4,
@@ -66,7 +76,7 @@ STYLE: Any = {  # mypy would have every key be a literal
     "ytick.major.width": 0.6,
     "ytick.minor.width": 0.4,
 }
-NAMELESS: dict[str, dict[str, Any]] = {  # no date, so that the same numbers are the same bytes
+METADATA: dict[str, dict[str, Any]] = {  # no date: the same numbers give the same bytes
     "svg": {"Date": None},
     "pdf": {"CreationDate": None},
     "png": {"Software": None},
@@ -75,7 +85,7 @@ NAMELESS: dict[str, dict[str, Any]] = {  # no date, so that the same numbers are
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw in this style, whatever the user's matplotlibrc says; also a decorator."""
+    """Draw in this style and ignore the user's matplotlibrc; also a decorator."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
@@ -83,13 +93,13 @@ def style() -> Iterator[None]:
 
 
 def arrangement(count: int) -> tuple[int, int]:
-    """How many panels down, and across."""
+    """The numbers of rows and columns of panels."""
     across = {1: 1, 2: 2, 4: 2}.get(count, ACROSS)
     return -(-count // across), across
 
 
 def panel_size(across: int, size: tuple[float, float] = PANEL) -> tuple[float, float]:
-    """Of a panel of that size, where so many share the page; in inches."""
+    """Width and height (inches) of a panel where so many share the width of the page."""
     wide = min(size[0], PAGE / across)
     return wide, max(wide * size[1] / size[0], min(size[1], LOWEST))
 
@@ -102,9 +112,9 @@ def panels(
     strips: Sequence[float] = (),
     cells: int = 1,
 ) -> tuple[Figure, list[Any]]:
-    """A figure with one panel per label, on common axes; no label, one that says so.
+    """A figure with one panel per label, on common axes; without labels, one empty panel.
 
-    Below each panel there is room for strips of these heights (inches), of so many cells.
+    `strips` are the heights (inches) of strips below each panel, each divided into `cells`.
     """
     empty, labels = not labels, labels or [""]
     down, across = arrangement(len(labels))
@@ -124,23 +134,23 @@ def panels(
         ax.set_title("\n".join(map(literal, wrapped(label, (wide - 0.6) / POINT))))
         axes.append(ax)
     if empty:
-        say(axes[0])
+        label_empty(axes[0])
     grow(figure, max(ax.get_title().count("\n") for ax in axes) * down)
     return figure, axes
 
 
-def say(ax: Any, text: str = "no values") -> None:
-    """In the middle of a panel that has nothing else to show."""
+def label_empty(ax: Any, text: str = "no values") -> None:
+    """Write into the middle of an empty panel."""
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color="0.4")
 
 
 def grow(figure: Figure, lines: float) -> None:
-    """Room for lines of text beside the panels, which keep their own."""
+    """Make a figure higher by lines of text, so that the panels keep their size."""
     figure.set_figheight(figure.get_figheight() + lines * 1.25 * STYLE["font.size"] * POINT)
 
 
 def over_iterations(axes: Sequence[Any], y: str) -> None:
-    """The names of axes, of which x is the iteration."""
+    """Label the axes; x is the iteration."""
     steps = MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True, min_n_ticks=1)
     axes[0].xaxis.set_major_locator(steps)
     axes[0].xaxis.set_major_formatter(Thousands())
@@ -148,7 +158,7 @@ def over_iterations(axes: Sequence[Any], y: str) -> None:
 
 
 class Thousands(Formatter):
-    """5k in place of 5000 where there are long numbers."""
+    """Write 5000 as 5k on an axis that reaches LONG."""
 
     axis: Any
 
@@ -158,7 +168,7 @@ class Thousands(Formatter):
 
 
 def name_axes(axes: Sequence[Any], x: str, y: str) -> None:
-    """The names of common axes, where their numbers are, in lines as long as the panels."""
+    """Label common axes where their numbers are, in lines that fit the panels."""
     wide = axes[0].figure.get_figwidth() / arrangement(len(axes))[1]
     high = axes[0].get_gridspec().get_height_ratios()[0]
     below, beside = broken(x, wide - 0.6), broken(y, high - 0.6)
@@ -170,13 +180,13 @@ def name_axes(axes: Sequence[Any], x: str, y: str) -> None:
 
 
 def broken(name: str, room: float) -> str:
-    """The name of an axis in lines that fit (inches); its unit begins one."""
+    """Break the label of an axis into lines that fit (inches), first before its unit."""
     parts = [name] if width(name) * POINT <= room else name.replace(" (", "\n(").split("\n")
     return "\n".join(literal(line) for part in parts for line in wrapped(part, room / POINT))
 
 
 def legend(figure: Figure, entries: Mapping[str, Any], title: str = "") -> None:
-    """One legend for all panels, above them: it covers no data, and takes none of their room."""
+    """Add one legend for all panels, above them, where it covers no data."""
     if not entries:
         return
     em = STYLE["legend.fontsize"]
@@ -201,34 +211,40 @@ def legend(figure: Figure, entries: Mapping[str, Any], title: str = "") -> None:
 
 
 def looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """A look for each name, and no two alike as long as there are any."""
+    """A colour and dash for each name; the first 28 differ."""
     every = cycle(STYLE["axes.prop_cycle"])
     return {name: dict(next(every)) for name in names}
 
 
 def sequential(count: int) -> list[Any]:
-    """Colours from low (dark) to high, all of which show on white."""
+    """Colours from low (dark) to high (light), all visible on white."""
     return [tuple(c) for c in mpl.colormaps["viridis"](np.linspace(0, 0.88, max(count, 2)))][:count]
 
 
-def some(entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a scale of many colours, enough entries to read it, the first and the last included."""
+def thin_out(entries: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep LEGEND entries of a colour scale, the first and the last included."""
     names = list(entries)
     kept = np.linspace(0, len(names) - 1, min(len(names), LEGEND)).round().astype(int)
     return {names[i]: entries[names[i]] for i in kept}
 
 
+def displayed(image: Numbers) -> Numbers:
+    """(y, x) or (y, x, 3) in [0, 1]; other channel counts as their mean, unknown pixels gray."""
+    image = np.clip(np.nan_to_num(np.asarray(image, float), nan=0.5), 0, 1)
+    return np.moveaxis(image, 0, -1) if len(image) == 3 else image.mean(axis=0)
+
+
 @style()
 def encode(figure: Figure, form: str) -> bytes:
-    """The bytes of a figure as svg, png or pdf; its layout is made once, and the same for all."""
+    """The bytes of a figure as svg, png or pdf; all formats share one layout."""
     layout = figure.get_layout_engine()
     if layout is not None:
         layout.execute(figure)
         figure.set_layout_engine("none")
     wide, high = figure.get_size_inches()
     dpi = min(STYLE["savefig.dpi"], PIXELS / max(wide, high))
-    if form != "png":  # of what is drawn as pixels in it
+    if form != "png":  # the resolution of images inside
         dpi = min(dpi, max((RASTER / (wide * high)) ** 0.5, SCREEN))
     data = BytesIO()
-    figure.savefig(data, format=form, dpi=dpi, metadata=NAMELESS[form])
+    figure.savefig(data, format=form, dpi=dpi, metadata=METADATA[form])
     return data.getvalue()

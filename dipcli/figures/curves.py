@@ -1,4 +1,4 @@
-"""Curves that stay small as files, hide nothing, and show where there is but one point."""
+"""Curves that stay small as files, keep gaps and extremes, and show single points as dots."""
 
 from __future__ import annotations
 
@@ -7,37 +7,34 @@ from typing import Any
 
 import numpy as np
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 
-from dipcli.figures.canvas import say
-
-Numbers = NDArray[Any]
+from dipcli.figures.canvas import Numbers, label_empty
 
 POINTS = 40_000  # of all curves of a figure: a megabyte of svg where they are noise
-MOST, FEWEST = 4000, 400  # of one
-MARK = {"color": "0.3", "linestyle": (0, (2, 1.5)), "linewidth": 0.9}
+MOST, FEWEST = 4000, 400  # points of one curve
+LINE = {"color": "0.3", "linestyle": (0, (2, 1.5)), "linewidth": 0.9}  # a vertical line
 
 
-def share(curves: int) -> int:
-    """How many points each of so many curves may have."""
+def point_limit(curves: int) -> int:
+    """The number of points that each of so many curves may have."""
     return min(max(POINTS // max(curves, 1), FEWEST), MOST)
 
 
 def curve(ax: Any, x: Numbers, y: Numbers, limit: int = MOST, **look: Any) -> Line2D:
-    """A line through the values that can be drawn, and a dot where one stands alone."""
+    """Draw a line through the finite values (above 0 on a log axis), and a dot at a single one."""
     y = np.asarray(y, float)
     shown = np.isfinite(y) & ((y > 0) | (ax.get_yscale() != "log"))
     x, y = thin(np.asarray(x, float), np.where(shown, y, np.nan), limit)
-    apart = np.isnan(np.concatenate([[np.nan], y, [np.nan]]))
-    alone = np.flatnonzero(apart[:-2] & ~apart[1:-1] & apart[2:])
-    look = {"linestyle": "-", "marker": "o", "markevery": alone.tolist(), **look}
+    gaps = np.isnan(np.concatenate([[np.nan], y, [np.nan]]))
+    single = np.flatnonzero(gaps[:-2] & ~gaps[1:-1] & gaps[2:])
+    look = {"linestyle": "-", "marker": "o", "markevery": single.tolist(), **look}
     (line,) = ax.plot(x, y, **look)
     line.set_markersize(2 * line.get_linewidth())
     return line  # type: ignore[no-any-return]
 
 
 def thin(x: Numbers, y: Numbers, limit: int) -> tuple[Numbers, Numbers]:
-    """About `limit` points: of each stretch of x the first, the last, the extremes, a gap.
+    """Keep about `limit` points: the first, last, extremes and a gap of each stretch of x.
 
     x ascends.
     """
@@ -60,23 +57,18 @@ def thin(x: Numbers, y: Numbers, limit: int) -> tuple[Numbers, Numbers]:
 
 
 def handle(**look: Any) -> Line2D:
-    """What a legend shows of a curve."""
+    """The line or marker of an entry in a legend."""
     return Line2D([], [], **look)
 
 
-def mark(ax: Any, iterations: Sequence[int | None]) -> None:
-    """A vertical line at each iteration that there is."""
-    for iteration in iterations:
-        if iteration is not None:
-            vertical(ax, iteration)
+def verticals(ax: Any, places: Sequence[float | None]) -> None:
+    """Draw a vertical line at each place; axvline would compute all panels' limits each time."""
+    for x in places:
+        if x is not None:
+            ax.plot([x, x], [0, 1], transform=ax.get_xaxis_transform(), zorder=1.5, **LINE)
 
 
-def vertical(ax: Any, x: float) -> None:
-    """A line from bottom to top. (axvline would compute the limits of all panels each time.)"""
-    ax.plot([x, x], [0, 1], transform=ax.get_xaxis_transform(), zorder=1.5, **MARK)
-
-
-def say_if_empty(ax: Any) -> None:
-    """A panel in which no value can be drawn says so."""
+def label_if_empty(ax: Any) -> None:
+    """Write "no values" into a panel in which no value can be drawn."""
     if not any(np.isfinite(line.get_ydata()).any() for line in ax.lines):
-        say(ax, "no values above 0" if ax.get_yscale() == "log" else "no values")
+        label_empty(ax, "no values above 0" if ax.get_yscale() == "log" else "no values")

@@ -1,28 +1,38 @@
-"""Spectra against iteration as heat maps, as on the poster of Chakrabarty & Maji 2019."""
+"""Heat maps: a measure against iteration (Chakrabarty & Maji 2019), and 2-d power spectra."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
+from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from dipcli.figures import canvas
-from dipcli.figures.colorscale import bar, colormap, common, drawable
-from dipcli.figures.curves import Numbers, share
+from dipcli.figures.canvas import Numbers, broken, grow
+from dipcli.figures.curves import point_limit
+from dipcli.figures.lettering import POINT, wrapped
 
 COLUMNS = 800  # more than a panel resolves
 DASHES = ("dashed", "solid", "dotted")  # of contours, from the lowest
+SAMPLE = 100_000  # values of an array from which the range is computed
+FAINT = 5  # percentile at which the scale begins: spectra have a long lower tail
+BAR_LENGTH, BAR_WIDTH = 4.5, 0.09  # inches
+MISSING = "0.85"  # gray, where there is no value
+SMALLEST, LARGEST = 1.0, 2.2  # inches, of a 2-d spectrum
+LEFT, BELOW, GAP = 0.95, 0.65, 0.3  # inches, around 2-d spectra
+FREQUENCY = "frequency (cycles per pixel)"
 
 
 @dataclass(frozen=True)
 class Spectrum:
-    """A radial spectrum at each iteration."""
+    """A radial spectrum, or another measure along an axis, at each iteration."""
 
-    iteration: Numbers  # (n,), ascending, at any distances
-    frequency: Numbers  # (r,), cycles per pixel, ascending
+    iteration: Numbers  # (n,), ascending, in any steps
+    frequency: Numbers  # (r,), ascending: cycles per pixel, or the places of another axis
     values: Numbers  # (n, r)
 
 
@@ -31,47 +41,49 @@ def heatmap(
     stores: Mapping[str, Spectrum],
     quantity: str,
     *,
-    centre: float | None = None,
+    y: str = FREQUENCY,
+    signed: bool = False,
     levels: Sequence[float] = (),
 ) -> Figure:
-    """A panel per store on one colour scale, with contours at the levels.
+    """Draw a panel per store on one colour scale, with contours at the levels.
 
-    With a centre, the scale reaches as far below it as above, in two hues.
+    The scale is logarithmic, or, if `signed`, linear from blue over white at 0 to red.
     """
     figure, axes = canvas.panels(list(stores))
-    norm = common((store.values for store in stores.values()), centre)
-    limit = share(len(stores) * len(levels))
-    drawn = None
+    norm = color_scale((store.values for store in stores.values()), signed=signed)
+    limit = point_limit(len(stores) * len(levels))
+    mesh = None
     for ax, store in zip(axes, stores.values(), strict=False):
         ax.grid(visible=False)
         if store.values.size == 0:
-            canvas.say(ax)
+            canvas.label_empty(ax)
             continue
-        thinned = np.unique(np.linspace(0, len(store.iteration) - 1, COLUMNS).round().astype(int))
-        iteration = store.iteration[thinned]
-        values = drawable(store.values[thinned], norm)
-        drawn = ax.pcolormesh(
+        columns = np.linspace(0, len(store.iteration) - 1, COLUMNS).round().astype(int)
+        columns = np.unique(columns)
+        iteration = store.iteration[columns]
+        values = drawable(store.values[columns], norm)
+        mesh = ax.pcolormesh(
             edges(iteration),
             edges(store.frequency),
             values.T,
             norm=norm,
-            cmap=colormap(centre),
+            cmap=colormap(signed=signed),
             rasterized=True,
         )
         for level, dashes in zip(sorted(levels), DASHES, strict=False):
             contour(ax, iteration, store.frequency, values, level, dashes, limit)
-    canvas.over_iterations(axes, "frequency (cycles per pixel)")
-    if drawn is not None:
+    canvas.over_iterations(axes, y)
+    if mesh is not None:
         kinds = zip(sorted(levels), DASHES, strict=False)
         lines = ", ".join(f"{level:g} ({dashes})" for level, dashes in kinds)
-        bar(figure, axes, drawn, f"{quantity}; contours at {lines}" if levels else quantity)
+        color_bar(figure, axes, mesh, f"{quantity}; contours at {lines}" if levels else quantity)
     return figure
 
 
 def contour(
     ax: Any, x: Numbers, y: Numbers, values: Numbers, level: float, dashes: str, limit: int
 ) -> None:
-    """Where the values are at a level; pixels in place of lines where noise breaks them up."""
+    """Draw the contour at a level; as pixels where noise breaks it into too many lines."""
     if min(values.shape) < 2 or not values.min() < level < values.max():
         return
     red, green, blue, _ = ax.collections[0].to_rgba(level)
@@ -82,9 +94,107 @@ def contour(
 
 
 def edges(centres: Numbers) -> Numbers:
-    """The borders of cells, half way between their centres; none is negative."""
+    """The borders of cells, half way between their centres; negative only where a centre is."""
     if len(centres) == 1:
-        return np.maximum([centres[0] - 0.5, centres[0] + 0.5], 0)
-    middles = (centres[:-1] + centres[1:]) / 2
-    outer = 2 * centres[0] - middles[0], 2 * centres[-1] - middles[-1]
-    return np.maximum([outer[0], *middles, outer[1]], 0)
+        borders = np.array([centres[0] - 0.5, centres[0] + 0.5])
+    else:
+        middles = (centres[:-1] + centres[1:]) / 2
+        borders = np.array([2 * centres[0] - middles[0], *middles, 2 * centres[-1] - middles[-1]])
+    return borders if centres[0] < 0 else np.maximum(borders, 0)
+
+
+@canvas.style()
+def power2d(stores: Mapping[str, Mapping[int, Numbers]], quantity: str) -> Figure:
+    """Draw a row per store and a column per iteration; (y, x) with frequency 0 in the centre.
+
+    Vertical frequencies point down, as the rows of the image do.
+    """
+    rows, columns = max(len(stores), 1), max(map(len, stores.values()), default=0) or 1
+    same_iterations = len({tuple(store) for store in stores.values()}) <= 1
+    cell = min(max((canvas.PAGE - LEFT) / columns - GAP, SMALLEST), LARGEST)
+    size = columns * (cell + GAP) + LEFT, rows * (cell + GAP) + BELOW
+    figure = Figure(size, layout="compressed")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    norm = color_scale(power for store in stores.values() for power in store.values())
+    for place, (label, store) in enumerate(stores.items()):
+        row = grid[place]
+        row[0].set_ylabel("\n".join(map(canvas.literal, wrapped(label, cell / POINT))))
+        for ax in row[max(len(store), 1) :]:
+            ax.set_axis_off()
+        if not store:
+            canvas.label_empty(row[0])
+        for ax, (iteration, power) in zip(row, store.items(), strict=False):
+            image = ax.imshow(
+                drawable(power, norm), norm=norm, cmap=colormap(), extent=extent(power.shape)
+            )
+            if place == 0 or not same_iterations:
+                ax.set_title(f"iteration {iteration}")
+    for ax in grid.flat:
+        ax.set(xlim=(-0.5, 0.5), ylim=(0.5, -0.5), xticks=(-0.5, 0, 0.5), yticks=(-0.5, 0, 0.5))
+        ax.grid(visible=False)
+    figure.supxlabel(f"horizontal {FREQUENCY}", fontsize=8)
+    figure.supylabel(f"vertical {FREQUENCY}", fontsize=8)
+    if not stores:
+        canvas.label_empty(grid[0, 0])
+    if any(stores.values()):
+        color_bar(figure, list(grid.flat), image, quantity)
+    return figure
+
+
+def extent(shape: tuple[int, ...]) -> tuple[float, float, float, float]:
+    """Left, right, bottom and top of a shifted spectrum, whose frequencies are cell centres."""
+    (top, bottom), (left, right) = (
+        ((-(size // 2) - 0.5) / size, ((size - 1) // 2 + 0.5) / size) for size in shape
+    )
+    return left, right, bottom, top
+
+
+# -- the colour scale of all panels ----------------------------------------------------------
+
+
+def color_scale(arrays: Iterable[Numbers], *, signed: bool = False) -> Normalize:
+    """A logarithmic scale from the faint values to the highest, or a linear one around 0."""
+    lows, highs = [], []
+    for array in arrays:
+        values = np.ravel(array)
+        values = values[np.isfinite(values)]
+        values = np.abs(values) if signed else values[values > 0]
+        if values.size:
+            lows.append(np.percentile(values[:: -(-values.size // SAMPLE)], FAINT))
+            highs.append(values.max())
+    low, high = (min(lows), max(highs)) if lows else (0.1, 1.0)
+    if signed:
+        return Normalize(-float(high or 1), float(high or 1))
+    if high <= low * 1.0001:  # one value only
+        low, high = low / 2, high * 2
+    return LogNorm(float(low), float(high))
+
+
+def colormap(*, signed: bool = False) -> Colormap:
+    """Dark is low; if signed, blue is below 0 and red above."""
+    return mpl.colormaps["RdBu_r" if signed else "viridis"].with_extremes(bad=MISSING)
+
+
+def drawable(values: Numbers, norm: Normalize) -> Numbers:
+    """Mask what is not finite; on a log scale, values up to 0 take the lowest colour."""
+    if isinstance(norm, LogNorm):
+        values = np.where(np.asarray(values) <= 0, 0.1 * (norm.vmin or 1), values)
+    return np.ma.masked_invalid(values)
+
+
+def color_bar(figure: Figure, axes: Sequence[Any], image: Any, quantity: str) -> Any:
+    """Add one colour bar for all panels, above them."""
+    wide = figure.get_figwidth()
+    lines = broken(quantity, wide - 0.3)
+    grow(figure, 3.5 + lines.count("\n"))
+    return figure.colorbar(
+        image,
+        ax=list(axes),
+        location="top",
+        label=lines,
+        extend="min" if isinstance(image.norm, LogNorm) else "neither",
+        extendfrac=0.02,
+        shrink=min(BAR_LENGTH / wide, 0.9),
+        aspect=min(BAR_LENGTH, 0.9 * wide) / BAR_WIDTH,
+        pad=0.08 / figure.get_figheight(),
+    )

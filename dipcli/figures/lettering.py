@@ -1,4 +1,4 @@
-"""Text in figures: how wide it is, and a user's text without formulas in it."""
+"""Text in figures: its width, and a user's text without formulas."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from matplotlib.font_manager import findfont, get_font
 
 POINT = 1 / 72  # inch
 TO = "\u2013"  # the dash of ranges and pairs
-FONT = "DejaVu Sans"  # comes with matplotlib, so that all machines draw alike
-LONGEST = 300  # characters of a name that are looked at
+FONT = "DejaVu Sans"  # ships with matplotlib, so that all machines draw the same
+LONGEST = 300  # characters of a name that are considered
 LINES = 3
 BREAKS = "/-_ .,:"
 
 
 def literal(text: str) -> str:
-    """A user's text: a dollar in it is a dollar, and begins no formula."""
+    """Escape a user's text, so that a dollar sign begins no formula."""
     return plain(text).replace("$", r"\$")
 
 
 def plain(text: str) -> str:
-    """Text on one line, in which what the font cannot draw is escaped."""
+    """Text on one line, with escapes for characters that the font lacks."""
     return "".join(c if in_font(c) else ascii(c)[1:-1] for c in text)
 
 
 @cache
 def in_font(character: str) -> bool:
-    """Whether the font has this character."""
+    """Whether the font can draw this character."""
     return character.isprintable() and bool(get_font(findfont(FONT)).get_char_index(ord(character)))
 
 
 @cache
 def advance(character: str) -> float:
-    """The width of a character, in its own size."""
+    """The width of a character at size 1."""
     font = get_font(findfont(FONT))
     font.set_size(100, 72)
     return float(font.load_char(ord(character)).linearHoriAdvance) / 2**16 / 100
 
 
 def width(text: str, size: float = 8) -> float:
-    """Of text as it is drawn, in points."""
+    """The width of text in points."""
     return size * sum(map(advance, plain(text)))
 
 
 def shortened(text: str, room: float, size: float = 8) -> str:
-    """Text that fits: what is left out is left out of its middle."""
+    """Shorten text to a width (points) by leaving out its middle."""
     text = plain(text)
     head, tail = text[: LONGEST // 2], text[-LONGEST // 2 :]
     if len(text) <= LONGEST:
@@ -57,9 +57,9 @@ def shortened(text: str, room: float, size: float = 8) -> str:
 
 
 def wrapped(text: str, room: float, size: float = 8) -> list[str]:
-    """Text in lines that fit, broken after a separator where there is one."""
+    """Break text into lines of a width (points), after a separator where there is one."""
     lines, line = [], ""
-    # breaks waste some of each line; what is shortened must fit all the same
+    # breaks waste a part of each line, so the text is shortened to 80 % of the room
     for c in shortened(text, 0.8 * LINES * room, size):
         if width(line + c, size) > room:
             cut = max(map(line.rfind, BREAKS)) + 1

@@ -1,9 +1,9 @@
-"""Fitting: settings, the loop, the runs of a store, and what they need of the machine."""
+"""Fits: settings, the loop, runs and batches of them, and what they are made of."""
 
 import os
 
-# Threads that wait for each other by spinning keep those of a fit beside them from working, and
-# those that sleep at once take as long to wake as many an operation takes: so they spin a
-# little; docs/speed.md has what that costs either way. OpenMP reads this when torch is loaded.
+# A thread of OpenMP that waits by spinning keeps the threads of another fit from working; one that
+# sleeps at once needs as long to wake as many an operation takes. So threads spin for half a
+# millisecond (docs/speed.md). OpenMP reads this when torch is loaded.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")

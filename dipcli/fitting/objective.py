@@ -1,4 +1,4 @@
-"""What a fit compares: the output with the target, where the target is known."""
+"""What a fit minimises: a loss between the output and the target, where the target is known."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dipcli.arrays import Floats
 from dipcli.degrade.base import Operator
 from dipcli.errors import DipError
 from dipcli.fitting.losses.base import Loss, Nudge, Target
 from dipcli.fitting.losses.mse import Mse
-from dipcli.fitting.losses.words import parse
-from dipcli.images import Floats
-from dipcli.registry import LOSSES
 
 
 class Objective:
@@ -22,10 +20,10 @@ class Objective:
         self,
         target: Floats,
         device: torch.device,
-        loss: str = "mse",
+        loss: Loss | None = None,
         forward: Operator | None = None,
     ) -> None:
-        """`forward` is what an output goes through before it is compared."""
+        """`forward` is the operator between the output and what is compared with the target."""
         self._forward = forward
         known = ~np.isnan(target)  # (channel, y, x)
         if not known.any():
@@ -38,20 +36,19 @@ class Objective:
             weight = known.astype(np.float32) / known.sum()
             self._target = Target(values, self._known[None], torch.from_numpy(weight).to(device))
         self._places = torch.from_numpy(np.flatnonzero(known.any(axis=0))).to(device)
-        name, words = parse(loss)
-        self._loss: Loss = LOSSES[name].load()(*words)
+        self._loss = loss or Mse()
 
     def image(self, output: Tensor, nudge: Nudge) -> Tensor:
-        """Of a whole output, (1, channel, y, x)."""
-        loss = self._loss(self._seen(output), self._target)
-        more = self._loss.more(output, self._target, nudge)
-        return loss if more is None else loss + more
+        """The loss of a whole output, (1, channel, y, x)."""
+        loss = self._loss(self._projected(output), self._target)
+        term = self._loss.extra(output, self._target, nudge)
+        return loss if term is None else loss + term
 
     def error(self, output: Tensor) -> Tensor:
         """The mean squared difference, whatever the loss is."""
-        return Mse()(self._seen(output), self._target)
+        return Mse()(self._projected(output), self._target)
 
-    def _seen(self, output: Tensor) -> Tensor:
+    def _projected(self, output: Tensor) -> Tensor:
         return output if self._forward is None else self._forward(output)
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
@@ -62,7 +59,7 @@ class Objective:
         return self._places[chosen]
 
     def pixels(self, output: Tensor, places: Tensor) -> Tensor:
-        """Of the colours at some places, (n, channel)."""
+        """The loss of the colours at some places, (n, channel)."""
         target = self._target.values[0].flatten(1)[:, places].T
         known = self._known.flatten(1)[:, places].T
         return self._loss(output, Target(target, known, known, known.sum()))

@@ -1,19 +1,68 @@
-"""What the papers set; facts and defects that are not copied are in docs/choices.md.
+"""The settings of each paper; published defects that are not copied are in docs/choices.md.
 
-Each is a function of the task and of the architecture, and the default is that of its paper. Where
-a paper says nothing of a task, its settings are those for denoising.
+Each preset is a function of the task and of the architecture, whose default is that of its paper.
+Where a paper says nothing of a task, the preset has its settings for denoising. What a preset does
+not name has the default of its field, that of `ulyanov`.
 """
 
-from typing import Any
+from __future__ import annotations
 
-from dipcli.fitting.tasks import Task
-from dipcli.nets.architecture import FLAT, SPATIAL
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from dipcli.nets.architecture import PER_LEVEL
+from dipcli.registry import ARCHITECTURES, OPTIMIZERS, PRESETS
+
+if TYPE_CHECKING:
+    from dipcli.fitting.tasks import Task
+
+DEFAULT_PRESET = "fast"
 LARGE = 8  # the factor from which super-resolution has the settings published for x8
 
 
+def fast(task: Task, arch: str = "dip") -> dict[str, Any]:  # noqa: ARG001
+    """A narrow hourglass; a step takes a sixteenth of the work of ulyanov's"""
+    values: dict[str, Any] = {
+        "arch": arch,
+        "upsample": ("nearest",),
+        "pad": "zero",
+        "input_channels": 8,
+        "lr": 0.005,
+        "iterations": 2000,
+        "average": 0.99,
+        "average_warmup": 4,
+    }
+    if ARCHITECTURES.parse(arch).levelled:
+        values |= {"width": (16, 32, 64, 64), "depth": 4}
+    if arch == "dip":
+        values |= {"skip": (0, 16, 32, 32), "dropout": (0.0, 0.0, 0.0, 0.2), "activation": "swish"}
+    return values
+
+
+def ulyanov(task: Task, arch: str = "dip") -> dict[str, Any]:
+    """Deep image prior (2018, 2020): width 128, noise on the input, a running mean
+
+    Its settings for denoising are the defaults of the fields themselves.
+    """
+    values: dict[str, Any] = {"arch": arch}
+    if task.name == "inpaint":  # half of the pixels missing, as in their table
+        values |= {"lr": 1e-3, "input_noise": 0.03, "iterations": 11000, "average": 0.0}
+    if task.name == "sr":
+        large = getattr(task, "factor", 0) >= LARGE
+        values |= {"input_noise": 0.05, "iterations": 4000} if large else {"input_noise": 0.03}
+        values = {"iterations": 2000, "average": 0.0, **values}
+    if task.name == "dejpeg":
+        values |= {"input_channels": 3, "iterations": 2400}
+        if arch == "dip":
+            values |= {"width": (8, 16, 32, 64, 128), "skip": (0, 0, 0, 4, 4)}
+    if task.name == "flash":
+        values |= {"lr": 0.1, "input_noise": 0.0, "iterations": 601, "average": 0.0}
+        values |= {"upsample": ("nearest", "nearest", *["bilinear"] * 3)}
+    return values
+
+
 def chakrabarty(task: Task, arch: str = "dip") -> dict[str, Any]:  # noqa: ARG001
-    """The spectral bias of the deep image prior (2019): as many input channels as the image has."""
+    """Spectral bias (2019): width 256, zero padding, no noise on the input, no running mean"""
     values = {
         "arch": arch,
         "width": (256,),
@@ -27,51 +76,13 @@ def chakrabarty(task: Task, arch: str = "dip") -> dict[str, Any]:  # noqa: ARG00
         "average": 0.0,
         "stop": "none",
     }
-    if arch == "relunet":
+    if ARCHITECTURES.parse(arch).by_pixel:
         values |= {"iterations": 30000, "save_every": 100, "batch": 2048, "depth": 10}
     return values
 
 
-def fast(task: Task, arch: str = "dip") -> dict[str, Any]:  # noqa: ARG001
-    """A narrow hour-glass, widest where the image is small; measured, see docs/speed.md."""
-    values: dict[str, Any] = {
-        "arch": arch,
-        "upsample": ("nearest",),
-        "pad": "zero",
-        "input_channels": 8,
-        "lr": 0.005,
-        "iterations": 2000,
-        "average": 0.99,
-        "average_warmup": 4,
-    }
-    if arch not in (*FLAT, "generator"):
-        values |= {"width": (16, 32, 64, 64), "depth": 4}
-    if arch == "dip":
-        values |= {"skip": (0, 16, 32, 32), "dropout": (0.0, 0.0, 0.0, 0.2), "activation": "swish"}
-    return values
-
-
-def ulyanov(task: Task, arch: str = "dip") -> dict[str, Any]:
-    """Deep image prior (2018, 2020); for denoising, the defaults of the settings themselves."""
-    values: dict[str, Any] = {"arch": arch}
-    if task.name == "inpaint":  # half of the pixels missing, as in their table
-        values |= {"lr": 1e-3, "input_noise": 0.03, "iterations": 11000, "average": 0.0}
-    if task.name == "sr":
-        large = task.model is not None and task.model.factor >= LARGE
-        values |= {"input_noise": 0.05, "iterations": 4000} if large else {"input_noise": 0.03}
-        values = {"iterations": 2000, "average": 0.0, **values}
-    if task.name == "dejpeg":
-        values |= {"input_channels": 3, "iterations": 2400}
-        if arch == "dip":
-            values |= {"width": (8, 16, 32, 64, 128), "skip": (0, 0, 0, 4, 4)}
-    if task.name == "flash":
-        values |= {"lr": 0.1, "input_noise": 0.0, "iterations": 601, "average": 0.0}
-        values |= {"upsample": ("nearest", "nearest", *["bilinear"] * 3)}
-    return values
-
-
 def shi(task: Task, arch: str = "decoder") -> dict[str, Any]:
-    """On measuring and controlling the spectral bias (2022)."""
+    """Measuring and controlling spectral bias (2022): a decoder with bounded convolutions"""
     bound = {"inpaint": "1.6", "enhance": "1.0"}.get(task.name, "1.4")
     return {
         "arch": arch,
@@ -80,7 +91,7 @@ def shi(task: Task, arch: str = "decoder") -> dict[str, Any]:
         "pad": "reflect",
         "norm": "mean-only",
         "activation": "leaky-relu:0.01",
-        "lipschitz": bound if arch in SPATIAL else "0",
+        "lipschitz": bound if ARCHITECTURES.parse(arch).spatial else "0",
         "input": "fourier",
         "input_channels": 32,
         "input_noise": 0.0,
@@ -92,10 +103,7 @@ def shi(task: Task, arch: str = "decoder") -> dict[str, Any]:
 
 
 def heckel(task: Task, arch: str = "deep-decoder") -> dict[str, Any]:
-    """Deep decoder (Heckel and Hand, 2019) and its kin.
-
-    ConvDecoder is Darestani and Heckel's (2021), set for denoising as by Liu and others (2023).
-    """
+    """Deep decoder (2019), ConvDecoder (2021, 2023) and the two-layer generator (2020)"""
     values: dict[str, Any] = {
         "arch": arch,
         "width": (128,),
@@ -114,4 +122,26 @@ def heckel(task: Task, arch: str = "deep-decoder") -> dict[str, Any]:
         values |= {"width": (256,), "lr": 0.0025, "iterations": 40000}
     if arch == "deep-decoder" and task.name == "sense":  # Heckel and Soltanolkotabi (2020)
         values |= {"width": (256,), "lr": 0.005, "iterations": 100_000}
+    return values
+
+
+def preset_values(preset: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a preset, of the architecture's own one, or of `fast`; and the task's."""
+    from dipcli.fitting import tasks
+
+    arch = options.get("arch")
+    architecture = ARCHITECTURES.parse(arch) if arch else None
+    preset = preset or (architecture.preset if architecture else DEFAULT_PRESET)
+    task = tasks.parse(options.get("task", tasks.AUTO))
+    make = PRESETS.find(preset)
+    values: dict[str, Any] = make(task, arch) if arch else make(task)
+    values |= dict(architecture.defaults) if architecture else {}
+    values |= dict(task.values)
+    rate = OPTIMIZERS.find(options.get("optimizer", "adam")).lr
+    if rate is not None:
+        values["lr"] = rate  # those of the presets are Adam's
+    depth = options.get("depth", values.get("depth"))
+    for name in PER_LEVEL:  # the levels of a preset are cut, or the deepest repeated, to the depth
+        if depth and len(levels := values.get(name, ())) > 1:
+            values[name] = (*levels, *levels[-1:] * depth)[:depth]
     return values

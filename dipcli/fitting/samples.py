@@ -10,11 +10,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from dipcli.images import Floats
+from dipcli.arrays import Floats
+
+SUMS = ("sample_total", "sample_squares")  # their names in a checkpoint
 
 
 class Samples(NamedTuple):
-    """Of images (channel, y, x), in float64: their squares differ in the last digits only."""
+    """Sums over images (channel, y, x), in float64: the squares differ in the last digits only."""
 
     taken: int
     total: Tensor
@@ -22,10 +24,12 @@ class Samples(NamedTuple):
 
     @classmethod
     def none(cls, like: Tensor) -> Samples:
+        """No samples yet, of images of this shape."""
         zero = torch.zeros(like.shape, dtype=torch.float64, device=like.device)
         return cls(0, zero, zero)
 
     def plus(self, image: Tensor) -> Samples:
+        """These samples and one more."""
         image = image.double()
         return Samples(self.taken + 1, self.total + image, self.squares + image.square())
 
@@ -33,20 +37,20 @@ class Samples(NamedTuple):
         return _numpy(self.total / self.taken)
 
     def std(self) -> Floats:
-        """Of the population that these are a sample of: it takes two of them."""
+        """The standard deviation of the population that was sampled; it takes two samples."""
         spread = self.squares - self.total.square() / self.taken
         return _numpy((spread.clamp(min=0) / (self.taken - 1)).sqrt())
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
-        sums = {"sample_total": self.total, "sample_squares": self.squares}
-        return {name: x.cpu().numpy() for name, x in sums.items()}
+        """The sums, for a checkpoint."""
+        return {k: x.cpu().numpy() for k, x in zip(SUMS, self[1:], strict=True)}
 
     @classmethod
     def restored(
         cls, taken: int, arrays: Mapping[str, npt.NDArray[Any]], device: torch.device
     ) -> Samples:
-        names = ("sample_total", "sample_squares")
-        return cls(taken, *(torch.from_numpy(np.array(arrays[n])).to(device) for n in names))
+        """The samples of a checkpoint."""
+        return cls(taken, *(torch.from_numpy(np.array(arrays[n])).to(device) for n in SUMS))
 
 
 def is_due(iteration: int, burn_in: int, sample_every: int) -> bool:

@@ -1,7 +1,7 @@
-"""Stationary covariances as convolutions: products and draws by FFT, on a torus of twice the size.
+"""Products with a stationary covariance matrix, and samples of its process, by FFT.
 
-A kernel is given by its values at the steps (|dy|, |dx|), or (|d|) of a signal: mirrored, they are
-a kernel on a torus, and on a part of it that is small enough the two cannot be told apart.
+A kernel is an array of values at the steps (|dy|, |dx|), or (|d|) of a signal. Mirrored, it is a
+kernel on a torus of twice the size of the grid, which agrees with the original on the grid.
 """
 
 from __future__ import annotations
@@ -9,25 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 from scipy import fft
 
-Doubles = npt.NDArray[np.float64]
+from dipcli.arrays import Doubles
+
 Shape = tuple[int, ...]
 
 
 def torus(size: Shape) -> Shape:
-    """The sides of a torus on which no step within `size` goes round the shorter way; even."""
+    """Even sides of a torus on which no step within `size` is shorter the other way round."""
     return tuple(2 * fft.next_fast_len(max(n - 1, 1), real=True) for n in size)
 
 
 def quadrant(size: Shape) -> Shape:
-    """How many steps in each direction its kernel is needed for, 0 included."""
+    """Number of steps in each direction at which the torus needs the kernel, 0 included."""
     return tuple(n // 2 + 1 for n in torus(size))
 
 
 class Circulant:
-    """The covariance matrix of a kernel, on a grid of `size` in a torus; it is never made."""
+    """Covariance matrix of a kernel on a grid of `size`; the matrix itself is never computed."""
 
     def __init__(self, kernel: Doubles, size: Shape, threads: int = 1) -> None:
         self.size, self.torus, self.threads = size, torus(size), threads
@@ -36,19 +36,19 @@ class Circulant:
         self.spectrum: Doubles = fft.rfftn(kernel[np.ix_(*steps)], workers=threads).real
 
     def product(self, x: Doubles) -> Doubles:
-        """The matrix times a grid of values."""
+        """Multiply the matrix by a grid of values."""
         return self._filtered(x, self.spectrum)[self._inside]
 
     def solver(self, noise: float) -> Callable[[Doubles], Doubles]:
-        """About the inverse of the matrix plus `noise` on its diagonal: exact on the torus."""
+        """Approximate the inverse of the matrix with `noise` added to its diagonal.
+
+        It is exact on the torus.
+        """
         inverse = 1 / (np.maximum(self.spectrum, 0) + noise)
         return lambda x: self._filtered(x, inverse)[self._inside]
 
     def draw(self, rng: np.random.Generator, count: int = 1) -> Doubles:
-        """Samples of the Gaussian process. (count, ...)
-
-        Where the torus has made a spectrum negative it counts as 0.
-        """
+        """Sample the Gaussian process; negative values of the spectrum count as 0. (count, ...)"""
         white = rng.standard_normal((count, *self.torus))
         root = np.sqrt(np.maximum(self.spectrum, 0))
         return self._filtered(white, root)[(slice(None), *self._inside)]

@@ -1,7 +1,7 @@
-"""What samples say of a covariance, and how sure they are of it.
+"""Covariances estimated from samples, with standard errors.
 
-Each sample is a network of its own: what is averaged within one, over channels and positions, is
-one number, and the spread of these numbers over the networks gives the standard errors.
+Each sample is the output of one network. Channels and positions of one network are not
+independent, so they are averaged first; the spread of the averages over networks gives the errors.
 """
 
 from __future__ import annotations
@@ -10,29 +10,28 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import fft
 
+from dipcli.arrays import Doubles
 from dipcli.images import Floats
 
-Doubles = npt.NDArray[np.float64]
 AXES = {"y": -2, "x": -1}
 
 
 class Estimate(NamedTuple):
-    """Means over networks and their standard errors; NaN where there is one network only."""
+    """Means over networks and their standard errors, which are NaN for a single network."""
 
     value: Doubles
     error: Doubles
 
 
 def mean(samples: Doubles) -> Estimate:
-    """Over the last axis. (..., sample)"""
+    """Estimate the mean over the last axis. (..., sample)"""
     return Estimate(samples.mean(axis=-1), _error(samples))
 
 
 def ratio(over: Doubles, under: Doubles) -> Estimate:
-    """Of the means of (..., sample) and (sample); the error is that of residuals (delta method)."""
+    """Estimate the ratio of two means, (..., sample) over (sample), by the delta method."""
     value = over.mean(axis=-1) / under.mean()
     return Estimate(value, _error(over - value[..., None] * under) / under.mean())
 
@@ -46,22 +45,21 @@ def _error(samples: Doubles) -> Doubles:
 
 
 def autocovariance(x: Floats, lags: int, axis: int = -1) -> Doubles:
-    """Mean of x(t) x(t + lag) over all that is beside, for zero-mean x, lag 0 to lags - 1. (lag)"""
+    """Mean of x(t) x(t + lag) over t and all other axes, for x of mean 0. (lag)"""
     size = x.shape[axis]
     power = np.abs(fft.rfft(x, fft.next_fast_len(2 * size, real=True), axis=axis)) ** 2
-    beside = tuple(a for a in range(x.ndim) if a != axis % x.ndim)
+    others = tuple(a for a in range(x.ndim) if a != axis % x.ndim)
     sums = fft.irfft(
-        power.mean(axis=beside, dtype=np.float64), fft.next_fast_len(2 * size, real=True)
+        power.mean(axis=others, dtype=np.float64), fft.next_fast_len(2 * size, real=True)
     )
     result: Doubles = sums[:lags] / (size - np.arange(lags))
     return result
 
 
 def by_step(images: Iterable[Floats]) -> Doubles:
-    """Mean of the products of pixels by their steps (|dy|, |dx|), up to half the size.
+    """Mean product of two pixels by the step between them, up to half the size. (|dy|, |dx|)
 
-    Steps to the left and to the right, up and down are taken together; of longer ones there are
-    too few in an image.
+    Longer steps are left out because an image has too few of them.
     """
     total, count, size = np.zeros(()), 0, (0, 0)
     for image in images:  # (channel, y, x)
@@ -78,15 +76,14 @@ def by_step(images: Iterable[Floats]) -> Doubles:
 
 
 def products(x: Floats, lag: int, axis: int, period: int = 0) -> Doubles:
-    """x(t) x(t + lag) by position t, the mean over all that is beside. (position)
+    """Mean of x(t) x(t + lag) over all axes but t. (position)
 
-    With a period, over positions that are whole periods apart as well.
+    With a period, also the mean over positions that are whole periods apart.
     """
     x = np.moveaxis(x, axis, -1)
     size = x.shape[-1] - lag
-    beside = tuple(range(x.ndim - 1))
-    found = (x[..., :size] * x[..., lag:]).mean(axis=beside, dtype=np.float64)
+    others = tuple(range(x.ndim - 1))
+    result: Doubles = (x[..., :size] * x[..., lag:]).mean(axis=others, dtype=np.float64)
     if period:
-        found = found[: size // period * period].reshape(-1, period).mean(axis=0)
-    result: Doubles = found
+        result = result[: size // period * period].reshape(-1, period).mean(axis=0)
     return result

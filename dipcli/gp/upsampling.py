@@ -1,58 +1,52 @@
-"""Upsampling of a signal by 2: zeros between its values, and a kernel that spreads them."""
+"""Upsampling of a signal by 2: insert zeros between its values and filter the result."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from dipcli.arrays import Doubles
 from dipcli.errors import UsageError
-from dipcli.nets.filters import gaussian
+from dipcli.nets.upsamplers import UPSAMPLERS
 
-Doubles = npt.NDArray[np.float64]
 NAMES = ("nearest", "bilinear", "gaussian")
-SIGMA = 0.5  # of gaussian, in pixels before upsampling
+TAPS = {"nearest": ((1.0, 1.0), 0), "bilinear": ((0.25, 0.75, 0.75, 0.25), -1)}
 
 
 @dataclass(frozen=True)
 class Upsampling:
-    """x[k] goes to y[2k + first], y[2k + first + 1], ..., each times a tap."""
+    """Taps that spread x[k] over y[2k + first], y[2k + first + 1], ..."""
 
     taps: tuple[float, ...]
     first: int
 
     @classmethod
     def parse(cls, text: str) -> Upsampling:
-        """`nearest`, `bilinear`, or `gaussian[:SIGMA]` with the five taps of Shi et al. (2022)."""
-        name, colon, value = text.partition(":")
-        if name not in NAMES or (colon and name != "gaussian"):
-            msg = f"--upsample is nearest, bilinear or gaussian[:SIGMA], not {text!r}"
+        """Parse `nearest`, `bilinear` or `gaussian[:SIGMA]` (the five taps of Shi et al., 2022)."""
+        name = text.partition(":")[0]
+        if name not in NAMES:
+            msg = f"--upsample must be nearest, bilinear or gaussian[:SIGMA], not {text!r}"
             raise UsageError(msg)
-        if name == "nearest":
-            return cls((1.0, 1.0), 0)
-        if name == "bilinear":
-            return cls((0.25, 0.75, 0.75, 0.25), -1)
         try:
-            sigma = float(value) if colon else SIGMA
-        except ValueError:
-            sigma = math.nan
-        if not 0 < sigma < math.inf:
-            msg = f"--upsample gaussian:SIGMA has a SIGMA above 0, not {value!r}"
-            raise UsageError(msg)
-        return cls(tuple(gaussian(sigma)), -2)
+            method = UPSAMPLERS.parse(text)
+        except UsageError as error:
+            msg = f"--upsample {error}"
+            raise UsageError(msg) from None
+        if name in TAPS:
+            return cls(*TAPS[name])
+        return cls(tuple(method.at_level(0).taps()), -2)
 
     @property
     def last(self) -> int:
         return self.first + len(self.taps) - 1
 
     def needs(self, size: int) -> int:
-        """How many values it takes to know `size` of the upsampled ones."""
+        """Number of input values that determine `size` upsampled ones."""
         return (size + len(self.taps)) // 2 + 1
 
     def matrix(self, size: int) -> Doubles:
-        """From so many values to those upsampled ones that they determine. (y, x)"""
+        """Matrix from `size` values to the upsampled values that they determine. (y, x)"""
         rows = 2 * (size - 1) + self.first - self.last + 1
         offset = np.arange(rows)[:, None] + self.last - 2 * np.arange(size) - self.first
         inside = (offset >= 0) & (offset < len(self.taps))

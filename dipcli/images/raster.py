@@ -1,8 +1,11 @@
-"""Pictures of one page: PNG, what Pillow reads as 8 bits, and NetPBM."""
+"""Images of one page: PNG, the 8-bit formats of Pillow, and NetPBM."""
 
 from __future__ import annotations
 
+import struct
+import zlib
 from fractions import Fraction
+from io import BytesIO
 from typing import Any, BinaryIO
 
 import imagecodecs
@@ -10,37 +13,38 @@ import netpbmfile
 import numpy as np
 import PIL.Image
 import PIL.ImageOps
-import PIL.WebPImagePlugin  # Pillow loads it only after all others have refused
+import PIL.WebPImagePlugin  # Pillow loads it only after all other plugins have failed
 
 from dipcli.errors import BadImage
-from dipcli.images.image import Meta, Numbers, Resolution
-from dipcli.images.npy import native
-from dipcli.images.stack import Stack, check_size, recorded
+from dipcli.images.image import Meta, Resolution
+from dipcli.images.scale import Numbers
+from dipcli.images.stack import Planes, Stack, check_size, native, read_history
 
-# Pillow knows many more, some of which start other programs
+# Pillow has more formats, some of which start other programs
 PHOTOS = ("JPEG", "WEBP", "BMP", "GIF")
 INCH = Fraction(254, 10000)  # metres
+PER_METRE = {"inch": 10000 / 254, "cm": 100.0}  # units in a metre
 
 
-def png(file: BinaryIO, length: int) -> Stack:
+def read_png(file: BinaryIO, length: int) -> Stack:
     with _open(file, length, ("PNG",), 8) as picture:
         depth, kind = _ihdr(file)
-        # of 16-bit colour Pillow keeps the high bytes only
+        # Pillow keeps only the high bytes of 16-bit colour
         numbers = _eight_bits(picture) if depth < 16 else _sixteen_bits(file, picture, kind)
-        return _stack(picture, numbers, recorded(picture.text.get("dip")))  # type: ignore[attr-defined]
+        return _stack(picture, numbers, read_history(picture.text.get("dip")))  # type: ignore[attr-defined]
 
 
-def photo(file: BinaryIO, length: int) -> Stack:
+def read_photo(file: BinaryIO, length: int) -> Stack:
     with _open(file, length, PHOTOS, 4) as picture:
         return _stack(picture, _eight_bits(picture), None)
 
 
-def netpbm(file: BinaryIO, length: int) -> Stack:
+def read_netpbm(file: BinaryIO, length: int) -> Stack:
     with netpbmfile.NetpbmFile(file) as picture:
         check_size(int(np.prod(picture.shape, dtype=object)) * 4, length)
         numbers = native(picture.asarray())
         if picture.magicnumber in ("Pf", "PF"):
-            numbers = numbers[::-1]  # the only format that begins at the bottom
+            numbers = numbers[::-1]  # this format stores the bottom row first
         elif picture.magicnumber in ("P1", "P4"):
             numbers = 255 - numbers if numbers.max(initial=0) > 1 else (1 - numbers) * np.uint8(255)
         elif numbers.dtype == np.uint8 and 0 < picture.maxval < 255:
@@ -57,7 +61,7 @@ def _open(file: BinaryIO, length: int, formats: tuple[str, ...], sample: int) ->
 
 
 def _ihdr(file: BinaryIO) -> tuple[int, int]:
-    """Bit depth and colour type of a PNG."""
+    """The bit depth and colour type of a PNG."""
     file.seek(24)
     depth, kind = file.read(2)
     file.seek(0)
@@ -65,7 +69,7 @@ def _ihdr(file: BinaryIO) -> tuple[int, int]:
 
 
 def _eight_bits(picture: PIL.Image.Image) -> Numbers:
-    """(y, x, channel) of 8 bits, upright."""
+    """The pixels (y, x, channel) in 8 bits, with the EXIF orientation applied."""
     transparent = picture.has_transparency_data
     picture = PIL.ImageOps.exif_transpose(picture)
     if picture.mode in ("1", "L", "LA", "La"):
@@ -78,7 +82,7 @@ def _eight_bits(picture: PIL.Image.Image) -> Numbers:
 def _sixteen_bits(file: BinaryIO, picture: PIL.Image.Image, kind: int) -> Numbers:
     file.seek(0)
     numbers = np.atleast_3d(imagecodecs.png_decode(file.read()))
-    key = picture.info.get("transparency")  # a colour that means transparent
+    key = picture.info.get("transparency")  # the colour that stands for transparent
     if kind in (0, 2) and key is not None and numbers.shape[2] in (1, 3):
         opaque = (numbers != np.asarray(key, np.uint16)).any(axis=2, keepdims=True)
         numbers = np.concatenate([numbers, opaque * np.uint16(65535)], axis=2)
@@ -102,7 +106,7 @@ def _stack(picture: PIL.Image.Image, numbers: Numbers, history: dict[str, Any] |
     profile = info.get("icc_profile") if picture.mode != "CMYK" else None
     meta = Meta(resolution=_resolution(info.get("dpi")), icc=profile or None)
     frames = getattr(picture, "n_frames", 1)
-    notes = (f"the first of its {frames} frames is read",) if frames > 1 else ()
+    notes = (f"only the first of its {frames} frames is read",) if frames > 1 else ()
     return _split(numbers, numbers.shape[2] in (2, 4), meta, history, notes)
 
 
@@ -117,13 +121,13 @@ def _split(
     if not alpha:
         return Stack(planes, meta=meta, history=history, notes=notes)
     if planes.shape[1] < 2:
-        msg = "it has an alpha channel and no other"
+        msg = "it has no channel but alpha"
         raise BadImage(msg)
     return Stack(planes[:, :-1], planes[:, -1], meta, history, notes)
 
 
 def _resolution(dpi: Any) -> Resolution | None:
-    """Pillow turns pixels per metre into dots per inch; take that back exactly."""
+    """The resolution in pixels per cm; Pillow converts it to dots per inch, exactly undone here."""
     try:
         x, y = (round(float(d) / float(INCH)) for d in dpi)
     except (TypeError, ValueError, OverflowError):
@@ -131,3 +135,56 @@ def _resolution(dpi: Any) -> Resolution | None:
     if not (0 < x < 2**31 and 0 < y < 2**31):
         return None
     return Resolution(Fraction(x, 100), Fraction(y, 100), "cm")
+
+
+def encode(planes: Planes, form: str) -> bytes:
+    """The first page as PNG, JPEG or WebP."""
+    if form == "png":
+        return _png(planes)
+    if form == "jpeg":
+        return _pillow(planes, "JPEG", quality=95, subsampling=0, optimize=True)
+    return _pillow(planes, "WEBP", lossless=True, exact=True)
+
+
+def _png(planes: Planes) -> bytes:
+    """8 or 16 bits, gray or RGB, with or without alpha."""
+    data = bytes(imagecodecs.png_encode(_interleaved(planes)))
+    chunks = []
+    if profile := planes.icc:
+        chunks.append((b"iCCP", b"icc\0\0" + zlib.compress(profile, 9)))
+    if resolution := _per_metre(planes):
+        chunks.append((b"pHYs", struct.pack(">IIB", *resolution, 1)))
+    chunks.append((b"tEXt", b"dip\0" + planes.provenance.encode("ascii")))
+    start = 8 + 25  # after the signature and IHDR
+    return data[:start] + b"".join(_chunk(*chunk) for chunk in chunks) + data[start:]
+
+
+def _interleaved(planes: Planes) -> Numbers:
+    """The first page as (y, x) or (y, x, sample)."""
+    samples = list(planes.numbers[0])
+    if planes.alpha is not None:
+        samples.append(planes.alpha[0])
+    return np.ascontiguousarray(samples[0] if len(samples) == 1 else np.stack(samples, axis=-1))
+
+
+def _pillow(planes: Planes, form: str, **options: Any) -> bytes:
+    picture = PIL.Image.fromarray(_interleaved(planes))
+    if resolution := _per_metre(planes):
+        options["dpi"] = tuple(round(n * 0.0254) for n in resolution)
+    if profile := planes.icc:
+        options["icc_profile"] = profile
+    buffer = BytesIO()
+    picture.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def _per_metre(planes: Planes) -> tuple[int, int] | None:
+    resolution = planes.resolution
+    if resolution is None or resolution.unit not in PER_METRE:
+        return None
+    x, y = (round(float(n) * PER_METRE[resolution.unit]) for n in resolution[:2])
+    return (x, y) if 0 < x < 2**31 and 0 < y < 2**31 else None
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,14 +1,38 @@
-"""Which number of a file is 1, and which is 0: `--normalize auto|dtype|minmax|LOW:HIGH`."""
+"""The scale of a file: which of its numbers are 0 and 1 (`--normalize`)."""
+
+from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from dipcli.arrays import Doubles, Floats
 from dipcli.errors import UsageError
-from dipcli.images.image import Numbers, Provenance, Scale
 
-CAMERA_BITS = (10, 12, 14, 16)  # what a camera's wider integers really hold
+Numbers = npt.NDArray[Any]  # in the units and the type of a file
+Provenance = Mapping[str, Any]  # how `dip` made an image, and the scale of its file
+
+CAMERA_BITS = (10, 12, 14, 16)  # bit depths of cameras, stored in wider integers
+
+
+class Scale(NamedTuple):
+    """The number in the file = pixel * scale + offset."""
+
+    scale: float
+    offset: float = 0.0
+
+    def pixels(self, numbers: Numbers) -> Floats:
+        with np.errstate(invalid="ignore", over="ignore"):  # a file may hold any bit pattern
+            if self == (1.0, 0.0):
+                return numbers.astype(np.float32)
+            # through float64, so that 16 and 32 bits are rounded once
+            return ((numbers.astype(np.float64) - self.offset) / self.scale).astype(np.float32)
+
+    def numbers(self, pixels: Numbers) -> Doubles:
+        return pixels.astype(np.float64) * self.scale + self.offset
 
 
 def choose(numbers: Numbers, normalize: str = "auto", history: Provenance | None = None) -> Scale:
@@ -23,20 +47,22 @@ def choose(numbers: Numbers, normalize: str = "auto", history: Provenance | None
 
 
 def parse_range(text: str) -> tuple[float, float]:
-    """`100:4095` -> (100.0, 4095.0)."""
+    """Read `LOW:HIGH`: `100:4095` -> (100.0, 4095.0)."""
     low, _, high = text.partition(":")
     try:
         ends = float(low), float(high)
     except ValueError:
         ends = math.nan, math.nan
     if not (math.isfinite(ends[0]) and math.isfinite(ends[1]) and ends[0] < ends[1]):
-        msg = f"--normalize is auto, dtype, minmax or LOW:HIGH with LOW below HIGH, not {text!r}"
+        msg = (
+            f"--normalize must be auto, dtype, minmax or LOW:HIGH with LOW below HIGH, not {text!r}"
+        )
         raise UsageError(msg)
     return ends
 
 
 def _recorded(history: Provenance | None) -> Scale | None:
-    """What an earlier `dip` wrote down: noise must not change the scale of what it falls on."""
+    """The scale that an earlier `dip` recorded, so that noise does not change the scale."""
     try:
         scale = Scale(float(history["scale"]), float(history["offset"]))  # type: ignore[index]
     except (TypeError, KeyError, ValueError):
@@ -50,8 +76,8 @@ def _auto(numbers: Numbers) -> Scale:
     low, high = _extremes(numbers)
     if numbers.dtype.kind == "f":
         return Scale(1.0) if low >= 0 and high <= 1 else _between(low, high)
-    holding = [2.0**bits - 1 for bits in CAMERA_BITS if high < 2**bits]
-    return Scale(holding[0]) if low >= 0 and holding else _between(low, high)
+    fitting = [2.0**bits - 1 for bits in CAMERA_BITS if high < 2**bits]
+    return Scale(fitting[0]) if low >= 0 and fitting else _between(low, high)
 
 
 def _dtype(dtype: np.dtype[Any]) -> Scale:

@@ -1,4 +1,4 @@
-"""A file as it was decoded: all of its pages, in its own numbers."""
+"""All pages of a file in its own numbers: decoded, or about to be encoded."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from dipcli.errors import BadImage, UsageError
-from dipcli.images import scale
-from dipcli.images.image import Image, Meta, Numbers, Provenance, Scale
+from dipcli.images.image import Image, Meta, Resolution
+from dipcli.images.scale import Numbers, Provenance, Scale, choose
 
-ALPHA = ("unknown", "keep", "drop")  # what transparency means
+ALPHA = ("unknown", "keep", "drop")  # meanings of transparency
 MAX_BYTES = 1 << 34  # of one file, decoded
-SMALL = 1 << 26  # below this, any ratio of decoded to encoded bytes is believed
+SMALL = 1 << 26  # below this, any ratio of decoded to encoded bytes is accepted
 MAX_RATIO = 2000  # deflate reaches 1032, LZW 1365
 
 
@@ -27,7 +27,7 @@ class Stack:
     alpha: Numbers | None = None  # (page, y, x), likewise
     meta: Meta = field(default_factory=Meta)
     history: Provenance | None = None
-    notes: tuple[str, ...] = ()  # what was left out in reading, for the user to know
+    notes: tuple[str, ...] = ()  # what the reader left out, to tell the user
 
     def __len__(self) -> int:
         return int(self.numbers.shape[0])
@@ -35,12 +35,12 @@ class Stack:
     def pages(
         self, which: str = "all", *, normalize: str = "auto", alpha: str = "unknown"
     ) -> Pages:
-        """The images of the chosen pages, on one scale: that of the whole file."""
-        unit = scale.choose(self.numbers, normalize, self.history)
+        """The images of the chosen pages, all on the scale of the whole file."""
+        unit = choose(self.numbers, normalize, self.history)
         return Pages(self, select(which, len(self)), unit, alpha)
 
     def page(self, n: int, unit: Scale, policy: str) -> Image:
-        """Page `n`, from 1, on a given scale; the policy is one of ALPHA."""
+        """Page `n`, from 1, on the scale `unit`; `policy` is one of ALPHA."""
         numbers = self.numbers[n - 1]  # (channel, y, x)
         pixels = unit.pixels(numbers)
         pixels[~np.isfinite(pixels)] = np.nan
@@ -67,7 +67,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class Pages(Sequence[Image]):
-    """Images that are made when they are asked for: a stack may be larger than memory as floats."""
+    """Images that are converted on access, as a stack of floats may be larger than memory."""
 
     stack: Stack
     which: range
@@ -84,7 +84,7 @@ class Pages(Sequence[Image]):
 
 
 def check_size(decoded: int, encoded: int) -> None:
-    """Refuse what cannot be in a file of that length, before memory is asked for it."""
+    """Refuse sizes that a file of that length cannot hold, before allocating memory for them."""
     if decoded == 0:
         msg = "it has no pixels"
         raise BadImage(msg)
@@ -93,8 +93,8 @@ def check_size(decoded: int, encoded: int) -> None:
         raise BadImage(msg)
 
 
-def recorded(text: str | None) -> dict[str, Any] | None:
-    """What an earlier `dip` left in a file, if this text is that."""
+def read_history(text: str | None) -> dict[str, Any] | None:
+    """The provenance that an earlier `dip` wrote into a file; None if the text is none."""
     try:
         history = json.loads(text or "")
     except (ValueError, RecursionError):
@@ -103,26 +103,26 @@ def recorded(text: str | None) -> dict[str, Any] | None:
 
 
 def select(which: str, count: int) -> range:
-    """`all`, `3` or `2-5` -> the pages, from 1."""
+    """The page numbers, from 1, of `all`, `3` or `2-5`."""
     if which == "all":
         return range(1, count + 1)
     first, dash, last = which.partition("-")
     if not first.isdecimal() or (dash and not last.isdecimal()):
-        msg = f"--page is all, N or A-B, counted from 1, not {which!r}"
+        msg = f"--page must be all, N or A-B, counted from 1, not {which!r}"
         raise UsageError(msg)
     low, high = int(first), int(last or first)
     if not 1 <= low <= high:
-        msg = f"--page counts from 1 and upwards, which {which!r} does not"
+        msg = f"--page must count upwards from 1, not {which!r}"
         raise UsageError(msg)
     if high > count:
-        there = "there is one page only" if count == 1 else f"there are {count} pages"
-        msg = f"no page {high}: {there}"
+        there = "the only page is 1" if count == 1 else f"the pages are 1 to {count}"
+        msg = f"there is no page {high}: {there}"
         raise BadImage(msg)
     return range(low, high + 1)
 
 
 def fold(numbers: Numbers, axes: str) -> Numbers:
-    """Bring an array of any axes to (page, channel, y, x): C and S are channels."""
+    """Rearrange an array of any axes to (page, channel, y, x): C and S are channels."""
     if len(set(axes)) != numbers.ndim or len(axes) != numbers.ndim or not {"Y", "X"} <= set(axes):
         msg = f"axes {axes!r} do not fit an array of shape {numbers.shape}"
         raise BadImage(msg)
@@ -135,7 +135,7 @@ def fold(numbers: Numbers, axes: str) -> Numbers:
 
 
 def unfold(numbers: Numbers, meta: Meta) -> tuple[Numbers, str]:
-    """Lay (page, channel, y, x) out by the file's own axes, as far as its sizes still hold."""
+    """Rearrange (page, channel, y, x) to the axes of the file, as far as its sizes still hold."""
     pages, channels, height, width = (int(n) for n in numbers.shape)
     sizes: dict[str, int] = dict(zip(meta.axes, meta.shape, strict=False))
     page_axes = [axis for axis in meta.axes if axis not in "CSYX"]
@@ -144,7 +144,7 @@ def unfold(numbers: Numbers, meta: Meta) -> tuple[Numbers, str]:
         page_axes = page_axes[:1] if pages > 1 and page_axes else (["Q"] if pages > 1 else [])
         sizes.update(dict.fromkeys(page_axes, pages))
     if int(np.prod([sizes[axis] for axis in channel_axes])) != channels:
-        # a C axis may have any length; three samples are RGB, one needs no axis
+        # a C axis may have any length; S is for samples such as RGB; one channel needs no axis
         axis = "C" if "C" in sizes else "S"
         channel_axes = [axis] if channels > 1 else []
         sizes.update(dict.fromkeys(channel_axes, channels))
@@ -155,3 +155,40 @@ def unfold(numbers: Numbers, meta: Meta) -> tuple[Numbers, str]:
     new = [axis for axis in now if axis not in kept]
     order = [axis for axis in new if axis != "S"] + kept + [axis for axis in new if axis == "S"]
     return numbers.transpose([now.index(axis) for axis in order]), "".join(order)
+
+
+def native(numbers: Numbers) -> Numbers:
+    """Convert to this machine's byte order, and bits to 8 bits."""
+    if numbers.dtype == bool:
+        return numbers.astype(np.uint8) * 255
+    return numbers.astype(numbers.dtype.newbyteorder("="), copy=False)
+
+
+@dataclass(frozen=True)
+class Planes:
+    """All pages of a file to encode, in its own numbers."""
+
+    numbers: Numbers  # (page, channel, y, x)
+    alpha: Numbers | None  # (page, y, x)
+    first: Image  # the page whose metadata are written
+    provenance: str  # JSON: how it was made, and the scale of its numbers
+
+    @property
+    def meta(self) -> Meta:
+        return self.first.meta
+
+    @property
+    def icc(self) -> bytes | None:
+        """The colour profile, if it fits the number of channels."""
+        profile = self.meta.icc
+        space = {1: b"GRAY", 3: b"RGB "}.get(self.numbers.shape[1])
+        return profile if profile and profile[16:20] == space else None
+
+    @property
+    def resolution(self) -> Resolution | None:
+        """The resolution, corrected for a change of the pixel size."""
+        resolution = self.meta.resolution
+        if resolution is None or self.first.spacing == 1:
+            return resolution
+        factor = type(resolution.x)(self.first.spacing).limit_denominator(10**6)
+        return Resolution(resolution.x / factor, resolution.y / factor, resolution.unit)

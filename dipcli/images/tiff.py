@@ -1,22 +1,36 @@
-"""TIFF: stacks, microscopes' axes, and all that such a file says besides."""
+"""TIFF, plain or of ImageJ or OME: stacks, axes, pixel size and description."""
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from contextlib import suppress
 from fractions import Fraction
+from io import BytesIO
 from typing import Any, BinaryIO
 
 import numpy as np
 import tifffile
 
 from dipcli.errors import BadImage
-from dipcli.images.image import Meta, Numbers, Resolution
-from dipcli.images.npy import native
+from dipcli.images.image import Meta, Resolution
 from dipcli.images.raster import upright
-from dipcli.images.stack import Stack, check_size, fold, recorded
+from dipcli.images.scale import Numbers
+from dipcli.images.stack import (
+    Planes,
+    Stack,
+    check_size,
+    fold,
+    native,
+    read_history,
+    unfold,
+)
 
 LOSSLESS = ("LZW", "ADOBE_DEFLATE", "DEFLATE", "PACKBITS", "ZSTD", "LZMA")
 UNITS = {1: "none", 2: "inch", 3: "cm"}
+RESOLUTION_UNITS = {"inch": "INCH", "cm": "CENTIMETER", "none": "NONE"}
+# keys that tifffile derives from the array
+DERIVED = ("ImageJ", "axes", "images", "channels", "slices", "frames", "hyperstack")
+OME_TYPES = {"float32": "float", "float64": "double"}
 
 
 def decode(file: BinaryIO, length: int, axes: str | None) -> Stack:
@@ -29,15 +43,15 @@ def decode(file: BinaryIO, length: int, axes: str | None) -> Stack:
             msg = f"its numbers are {numbers.dtype}, not integers or floats"
             raise BadImage(msg)
         if axes and len(axes) != len(own_axes):
-            msg = f"--axes {axes} names {len(axes)} axes, and it has {len(own_axes)} ({own_axes})"
+            msg = f"--axes {axes} names {len(axes)} axes; the file has {len(own_axes)} ({own_axes})"
             raise BadImage(msg)
         numbers, alpha, own_axes = _alpha(numbers, axes or own_axes, page)
         planes = _upright(fold(numbers, own_axes), page)
         if alpha is not None:
             alpha = _upright(fold(alpha, own_axes.replace("S", "")), page)[:, 0]
-        notes = [f"the first of its {len(tif.series)} series is read"] * (len(tif.series) > 1)
+        notes = [f"only the first of its {len(tif.series)} series is read"] * (len(tif.series) > 1)
         meta = _meta(tif, page, own_axes, numbers.shape)
-        software = recorded(_text(page, "Software")) or {}
+        software = read_history(_text(page, "Software")) or {}
         history = software.get("dip")
         return Stack(
             planes, alpha, meta, history if isinstance(history, dict) else None, tuple(notes)
@@ -45,7 +59,7 @@ def decode(file: BinaryIO, length: int, axes: str | None) -> Stack:
 
 
 def _colours(numbers: Numbers, axes: str, page: Any) -> tuple[Numbers, str]:
-    """Light is large and colours are RGB, whatever the photometric interpretation."""
+    """Convert to gray or RGB in which the largest value is white."""
     if page.bitspersample in (2, 4):
         numbers = numbers * np.uint8(255 // (2**page.bitspersample - 1))
     name = getattr(page.photometric, "name", "")
@@ -66,7 +80,7 @@ def _colours(numbers: Numbers, axes: str, page: Any) -> tuple[Numbers, str]:
 
 
 def _alpha(numbers: Numbers, axes: str, page: Any) -> tuple[Numbers, Numbers | None, str]:
-    """Split the alpha sample off, where the file declares one."""
+    """Separate the alpha sample from the others, if the file declares one."""
     extra = [int(kind) for kind in page.extrasamples or ()]
     samples = numbers.shape[axes.index("S")] if "S" in axes else 1
     declared = [i for i, kind in enumerate(extra) if kind in (1, 2)]
@@ -80,7 +94,7 @@ def _alpha(numbers: Numbers, axes: str, page: Any) -> tuple[Numbers, Numbers | N
 
 
 def _upright(planes: Numbers, page: Any) -> Numbers:
-    """(page, channel, y, x) with the orientation tag applied."""
+    """Apply the orientation tag to (page, channel, y, x)."""
     tag = page.tags.get(274)
     if tag is None or tag.value == 1:
         return planes
@@ -106,7 +120,7 @@ def _meta(tif: Any, page: Any, axes: str, shape: tuple[int, ...]) -> Meta:
 
 
 def _is_ome(description: str) -> bool:
-    """Whether it can be kept as OME: parsed, and written again with other sizes."""
+    """Whether a description is OME that can be parsed and written again with other sizes."""
     if not description.lstrip().startswith("<") or "OME" not in description[:1000]:
         return False
     try:
@@ -130,3 +144,120 @@ def _resolution(page: Any) -> Resolution | None:
 def _text(page: Any, tag: str) -> str | None:
     value = page.tags.get(tag)
     return value.value if value is not None and isinstance(value.value, str) else None
+
+
+def encode(planes: Planes) -> bytes:
+    """All pages, in the conventions of the file that they come from."""
+    kind = planes.meta.kind
+    if kind != "plain" and planes.alpha is not None:
+        msg = f"{kind} TIFF cannot hold unknown pixels as integers: use --depth float"
+        raise BadImage(msg)
+    numbers, axes = unfold(planes.numbers, planes.meta)
+    if kind == "imagej" and _imagej_holds(numbers, axes):
+        return _write(numbers, axes, planes, imagej=True, metadata=_imagej(planes, numbers, axes))
+    if kind == "ome":
+        return _write(numbers, axes, planes, description=_ome(planes, numbers, axes), metadata=None)
+    numbers, axes = _plain(planes)
+    text = planes.meta.description.encode() or None
+    return _write(numbers, axes, planes, description=text, metadata=None)
+
+
+def _plain(planes: Planes) -> tuple[Numbers, str]:
+    """Arrange pages of samples, with the alpha as the last sample."""
+    numbers = planes.numbers  # (page, channel, y, x)
+    if planes.alpha is not None:
+        numbers = np.concatenate([numbers, planes.alpha[:, None]], axis=1)
+    numbers, axes = (
+        (numbers[:, 0], "QYX")
+        if numbers.shape[1] == 1
+        else (np.ascontiguousarray(numbers.transpose(0, 2, 3, 1)), "QYXS")
+    )
+    return (numbers, axes) if len(numbers) > 1 else (numbers[0], axes[1:])
+
+
+def _write(numbers: Numbers, axes: str, planes: Planes, **options: Any) -> bytes:
+    colours = 3 if "S" in axes and planes.numbers.shape[1] == 3 else 1
+    options |= {
+        "photometric": "rgb" if colours == 3 else "minisblack",
+        "software": f'{{"dip": {planes.provenance}}}',
+        "compression": planes.meta.compression or None,
+        "predictor": planes.meta.predictor or None,
+        "iccprofile": planes.icc,
+    }
+    if "S" in axes:
+        options["planarconfig"] = "contig" if axes.endswith("S") else "separate"
+        extra = numbers.shape[axes.index("S")] - colours
+        alpha = ["unassalpha"] if planes.alpha is not None else []
+        options["extrasamples"] = ["unspecified"] * (extra - len(alpha)) + alpha
+    if resolution := planes.resolution:
+        x, y = (n.limit_denominator(2**31 - 1) for n in resolution[:2])
+        options["resolution"] = (_rational(x), _rational(y))
+        options["resolutionunit"] = RESOLUTION_UNITS[resolution.unit]
+    buffer = BytesIO()
+    tifffile.imwrite(buffer, numbers, **options)
+    return buffer.getvalue()
+
+
+def _rational(number: Fraction) -> tuple[int, int]:
+    return number.numerator, number.denominator
+
+
+def _imagej_holds(numbers: Numbers, axes: str) -> bool:
+    """Whether ImageJ can hold it: it has three types, and colours in 8 bits only."""
+    return numbers.dtype == np.uint8 or (
+        numbers.dtype in (np.uint16, np.float32) and "S" not in axes
+    )
+
+
+def _imagej(planes: Planes, numbers: Numbers, axes: str) -> dict[str, Any]:
+    kept = {key: value for key, value in planes.meta.imagej.items() if key not in DERIVED}
+    if len(kept.get("Labels", ())) != _count(numbers, axes):
+        kept.pop("Labels", None)  # the number of planes has changed
+    return {**kept, "axes": axes}
+
+
+def _count(numbers: Numbers, axes: str) -> int:
+    """The number of planes of an array."""
+    return int(np.prod([n for n, a in zip(numbers.shape, axes, strict=True) if a not in "YXS"]))
+
+
+def _ome(planes: Planes, numbers: Numbers, axes: str) -> bytes:
+    """The description of the source file, with the sizes and the type of this one."""
+    root = ET.fromstring(planes.meta.description)
+    first, *others = root.findall("{*}Image")
+    for other in others:
+        root.remove(other)
+    ET.register_namespace("", root.tag.strip("{").partition("}")[0] if "}" in root.tag else "")
+    root.attrib.pop("UUID", None)  # it identifies the source file
+    pixels = first.find("{*}Pixels")
+    assert pixels is not None  # checked by _is_ome
+    sizes = dict(zip(axes, numbers.shape, strict=True))
+    for axis in "XYZT":
+        pixels.set(f"Size{axis}", str(sizes.get(axis, 1)))
+    if "Q" in sizes:
+        pixels.set("SizeZ", str(sizes["Q"]))
+    samples = sizes.get("S", 1)
+    pixels.set("SizeC", str(sizes.get("C", 1) * samples))
+    pixels.set("Type", OME_TYPES.get(str(numbers.dtype), str(numbers.dtype)))
+    for name in ("PhysicalSizeX", "PhysicalSizeY"):
+        if planes.first.spacing != 1:
+            with suppress(KeyError, ValueError):  # it is absent, or not a number
+                pixels.set(name, repr(float(pixels.attrib[name]) * planes.first.spacing))
+    _ome_planes(pixels, sizes.get("C", 1), samples, _count(numbers, axes))
+    return b'<?xml version="1.0" encoding="UTF-8"?>' + ET.tostring(root)
+
+
+def _ome_planes(pixels: ET.Element, channels: int, samples: int, planes: int) -> None:
+    """Keep as many channels as there are, and one TiffData for all planes in order."""
+    named = pixels.findall("{*}Channel")
+    for extra in named[channels:]:
+        pixels.remove(extra)
+    for channel in named:
+        channel.set("SamplesPerPixel", str(samples))
+    for name in ("TiffData", "BinData", "MetadataOnly", "Plane"):
+        for old in pixels.findall("{*}" + name):
+            pixels.remove(old)
+    data = ET.Element(
+        pixels.tag.replace("Pixels", "TiffData"), {"IFD": "0", "PlaneCount": str(planes)}
+    )
+    pixels.insert(len(pixels.findall("{*}Channel")), data)

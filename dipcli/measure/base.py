@@ -1,49 +1,128 @@
-"""What a measure is: numbers of a frame, along an axis that all frames of a run share."""
+"""The base class of measures: numbers of a frame, along an axis that all frames of a run share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import inspect
+from abc import ABC, abstractmethod
+from collections import namedtuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from dipcli.images import Floats
+from dipcli.arrays import Doubles, Floats
+from dipcli.errors import DipError, UsageError
 
-Doubles = npt.NDArray[np.float64]
 Axis = Mapping[str, npt.NDArray[Any]]  # {"band": 1 to n, "low": ..., "high": ...}; {}: one number
-Values = Mapping[str, Doubles]
+Values = Mapping[str, Doubles]  # by column
+
+BANDS = 5  # bands of frequency, as Shi and others have them
+GRAY = (0.2989, 0.5870, 0.1140)
 
 
-@dataclass(frozen=True)
-class Measure:
-    """A measure of one image size and reference, ready for its frames."""
+class Measure(ABC):
+    """A measure for one image size and reference; call it with each frame."""
 
-    axis: Axis
-    columns: tuple[str, ...]
-    take: Callable[[Floats], Sequence[npt.ArrayLike]]  # of a frame; an array or number a column
+    needs: ClassVar[str] = ""  # the reference: "target", "clean", or "" for none
+    quantity: ClassVar[str] = ""  # label of its axis in a figure, which draws the last column
+    columns: ClassVar[tuple[str, ...]]
+    axis: Axis = MappingProxyType({})
+
+    def __init__(self, reference: Floats, bands: int = BANDS) -> None:
+        """A measure that needs no reference gets any image (channel, y, x) of the frames' size."""
+        self.reference, self.bands = reference, bands
+
+    @abstractmethod
+    def take(self, frame: Floats) -> Sequence[npt.ArrayLike]:
+        """Measure a frame (channel, y, x): an array or a number for each column."""
 
     def __call__(self, frame: Floats) -> Values:
-        """The numbers of a frame (channel, y, x), by column."""
+        """Measure a frame (channel, y, x): the numbers by column."""
         numbers = (np.asarray(column, np.float64) for column in self.take(frame))
         return dict(zip(self.columns, numbers, strict=True))
 
     @property
     def places(self) -> int:
-        """How many rows a frame has."""
+        """The number of rows of a frame."""
         return len(next(iter(self.axis.values()))) if self.axis else 1
 
     def rows(self, values: Values) -> Iterator[dict[str, Any]]:
-        """What a table says of a frame: a row per place on the axis."""
+        """The table of a frame: a row for each place on the axis."""
         both = {**self.axis, **values}
         for place in range(self.places):
             yield {name: np.atleast_1d(column)[place] for name, column in both.items()}
 
     def kept_as(self, name: str) -> dict[str, str]:
-        """Under which names a store keeps the columns of the measure called `name`.
+        """The names of the arrays in which a store keeps the columns of the measure `name`.
 
-        `fbc` and `fbc-energy` have a column of one name, and may both be kept.
+        A single column is kept under the name of the measure, because `fbc` and `fbc-energy` share
+        a column name.
         """
-        only = len(self.columns) == 1
-        return {column: name if only else column for column in self.columns}
+        if len(self.columns) > 1 or ":" in name:
+            return {column: column for column in self.columns}
+        return {self.columns[0]: name}
+
+
+def named_rows(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """Rows as NamedTuples of plain Python values."""
+    kind = namedtuple(name, columns)  # type: ignore[misc]
+    return [
+        kind(*(v.item() if isinstance(v, np.generic) else v for v in (row[c] for c in columns)))
+        for row in rows
+    ]
+
+
+def gray(image: Floats) -> Doubles:
+    """Convert (channel, y, x) to gray (y, x), as the published code of bands and blur does.
+
+    Three channels are weighted and clipped to [0, 1], other numbers are averaged. Unknown pixels
+    are 0, as in an image that was multiplied by its mask.
+    """
+    if len(image) != len(GRAY):
+        mixed = np.asarray(np.mean(image, axis=0, dtype=np.float64))
+    else:  # in double precision, without a copy of all channels
+        mixed = np.multiply(image[0], GRAY[0], dtype=np.float64)
+        for channel, weight in zip(image[1:], GRAY[1:], strict=True):
+            mixed += np.multiply(channel, weight, dtype=np.float64)
+        np.clip(mixed, 0, 1, out=mixed)
+    return gray(np.nan_to_num(image, nan=0.0)) if np.isnan(mixed).any() else mixed
+
+
+@cache
+def adapt(name: str, thing: Any) -> type[Measure]:
+    """Make a measure of a user's function `(frame) -> number` or `(frame, reference) -> number`.
+
+    The reference is the target, or the clean image if the second parameter is called `clean`.
+    """
+    if isinstance(thing, type) and issubclass(thing, Measure):
+        return thing
+    if not callable(thing):
+        msg = f"{name} is neither a function (frame) -> number nor a Measure"
+        raise UsageError(msg)
+    parameters = [*inspect.signature(thing).parameters]
+    if not 1 <= len(parameters) <= 2:
+        msg = f"{name} takes {len(parameters)} parameters; a measure takes a frame, or a frame and "
+        raise UsageError(msg + "a reference")
+    compares = len(parameters) == 2
+    column = getattr(thing, "__name__", "value")
+
+    def take(self: Measure, frame: Floats) -> list[float]:
+        value = thing(frame, self.reference) if compares else thing(frame)
+        try:
+            return [float(value)]
+        except (TypeError, ValueError):
+            msg = f"{name} returned {type(value).__name__}; a measure returns one number"
+            raise DipError(msg) from None
+
+    attributes = {
+        "__doc__": inspect.getdoc(thing) or "Code of the user",
+        "needs": "" if not compares else "clean" if parameters[1] == "clean" else "target",
+        "columns": (column if column.isidentifier() else "value",),
+        "quantity": column,
+        "take": take,
+        "original": staticmethod(thing),
+    }
+    return type(column, (Measure,), attributes)

@@ -1,4 +1,4 @@
-"""Where two trajectories meet, part, and meet again (Chakrabarty and Maji 2019, figure 1)."""
+"""Where trajectories converge, part, and converge again (Chakrabarty and Maji 2019, figure 1)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dipcli.measure.base import Doubles
+from dipcli.arrays import Doubles
 
 WINDOW = 5  # points of the running median
-CERTAIN = 4  # times the scatter about the median: what rises by less has not risen
-NORMAL = 1.4826  # from the median absolute deviation to a standard deviation
+CERTAIN = 4  # a rise counts if it exceeds this times the scatter about the median
+NORMAL = 1.4826  # standard deviation per median absolute deviation
 
 
 class Convergence(NamedTuple):
-    """Iterations of the three points, and the distances there."""
+    """The iterations of the three points, and the distances there."""
 
     first: int
     first_sse: float
@@ -33,11 +33,11 @@ def convergence(iteration: npt.NDArray[np.int64], distance: Doubles) -> Converge
     """The three points of a curve; None where it has no hump between two minima.
 
     On a running median of five points, the peak is the highest point after the first local
-    minimum, the first convergence the lowest point before it, the second the lowest after it. A
-    minimum is one only if the curve then rises by more than its own noise, and a peak if it falls.
+    minimum; the first convergence is the lowest point before the peak, the second the lowest after
+    it. A minimum counts if the curve then rises by more than its noise, a peak if it then falls.
     """
-    seen = ~np.isnan(distance)
-    iteration, distance = iteration[seen], distance[seen]
+    known = ~np.isnan(distance)
+    iteration, distance = iteration[known], distance[known]
     curve = running_median(distance)
     beyond = np.exp(CERTAIN * _noise(distance, curve))
     valley = _first_minimum(curve, beyond)
@@ -45,8 +45,8 @@ def convergence(iteration: npt.NDArray[np.int64], distance: Doubles) -> Converge
         return None
     peak = valley + int(np.argmax(curve[valley:]))
     if peak == len(curve) - 1:
-        return None  # they part, and have not met again
-    # two untrained networks may begin near each other: that is no convergence yet
+        return None  # they part and do not converge again
+    # two untrained networks may start close to each other, which is no convergence
     apart = int(np.argmax(curve[: valley + 1]))
     first = apart + int(np.argmin(curve[apart:peak]))
     second = peak + 1 + int(np.argmin(curve[peak + 1 :]))
@@ -57,14 +57,14 @@ def convergence(iteration: npt.NDArray[np.int64], distance: Doubles) -> Converge
 
 
 def running_median(values: Doubles) -> Doubles:
-    """Over five points; towards the ends over as many as there are on both sides."""
+    """The median of five points; near the ends, of as many as there are on both sides."""
     half, last = WINDOW // 2, len(values) - 1
     reach = [min(half, i, last - i) for i in range(len(values))]
     return np.array([np.median(values[i - r : i + r + 1]) for i, r in enumerate(reach)])
 
 
 def _noise(values: Doubles, curve: Doubles) -> float:
-    """By what factor the points scatter about the curve, as a logarithm."""
+    """The scatter of the points about the curve, as the logarithm of a factor."""
     positive = (values > 0) & (curve > 0)
     if not positive.any():
         return 0.0
@@ -73,7 +73,7 @@ def _noise(values: Doubles, curve: Doubles) -> float:
 
 
 def _first_minimum(curve: Doubles, beyond: float) -> int | None:
-    """The first place below what came before and, by more than a factor, below what follows."""
+    """The first local minimum after which the curve rises by more than a factor."""
     high = low = 0
     falling = False
     for place, value in enumerate(curve):

@@ -1,6 +1,6 @@
-"""How far two images are from each other: squared error, PSNR, SSIM, and the error by band.
+"""The distance of two images: squared error, PSNR, SSIM, and the error by band.
 
-Images are on [0, 1]; what is unknown in either counts in neither.
+Images are on [0, 1]; pixels that are unknown in either image are left out.
 """
 
 from __future__ import annotations
@@ -10,42 +10,41 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dipcli.arrays import Doubles, Floats
 from dipcli.errors import DipError
-from dipcli.images import Floats
-from dipcli.measure import bands as equal
 from dipcli.measure import fourier, quality
-from dipcli.measure.base import Doubles
 
-# BT.601 as published super-resolution tables have it: from 16 to 235 of 255
+# BT.601 from 16 to 235 of 255, as in published super-resolution tables
 STUDIO = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What of two images is compared."""
+    """How two images are compared: in colour or luma, with or without their borders."""
 
     luma: bool = False
     border: int = 0
     ssim: bool = False
 
-    def seen(self, image: Floats) -> Floats:
-        """The part of an image (channel, y, x) that counts."""
+    def select(self, image: Floats) -> Floats:
+        """The part of an image (channel, y, x) to compare."""
         border = self.border
         if border:
+            height, width = image.shape[1:]
             image = image[:, border:-border, border:-border]
             if 0 in image.shape:
-                msg = f"--border {border} leaves nothing of the image"
+                msg = f"--border {border} leaves no pixels of an image of {width}x{height}"
                 raise DipError(msg)
         if not self.luma or len(image) == 1:
             return image
         if len(image) != len(STUDIO):
-            msg = f"--luma is of red, green and blue; this image has {len(image)} channels"
+            msg = f"--luma needs 3 channels (red, green, blue); this image has {len(image)}"
             raise DipError(msg)
         return np.tensordot(np.array(STUDIO, np.float32), image, 1)[None]
 
     def between(self, one: Floats, other: Floats) -> dict[str, float]:
-        """sse, mse, psnr and, if asked for, ssim of two images (channel, y, x)."""
-        one, other = self.seen(one), self.seen(other)
+        """sse, mse, psnr and, with `ssim`, ssim of two images (channel, y, x)."""
+        one, other = self.select(one), self.select(other)
         squares = np.square(one.astype(np.float64) - other)
         known = np.count_nonzero(~np.isnan(squares))
         sse = float(np.nansum(squares))
@@ -54,8 +53,9 @@ class Comparison:
         return row | ({"ssim": quality.ssim(one, other)} if self.ssim else {})
 
     def by_band(self, one: Floats, other: Floats, bands: int) -> Doubles:
-        """The squared error in each band of frequency; by Parseval they add up to the sse."""
-        difference = np.nan_to_num(self.seen(one).astype(np.float64) - self.seen(other), nan=0.0)
+        """The squared error in each band of frequency; they sum to the sse (Parseval)."""
+        one, other = self.select(one), self.select(other)
+        difference = np.nan_to_num(one.astype(np.float64) - other, nan=0.0)
         size = difference.shape[1], difference.shape[2]
         power = fourier.power(difference).sum(axis=0) / (size[0] * size[1])  # (y, x) of the half
-        return fourier.total(power, equal.labels(size, bands), bands, size)
+        return fourier.total(power, fourier.band_labels(size, bands), bands, size)

@@ -2,7 +2,7 @@
 
 Shi, Mettes, Maji and Snoek, "On Measuring and Controlling the Spectral Bias of the Deep Image
 Prior", IJCV 130 (2022). With A and B the amplitudes of the image and of the reference, both gray,
-it is the mean over a band of min(A / B, 1). The phase is not looked at.
+it is the mean over a band of min(A / B, 1). The phase is ignored.
 """
 
 from __future__ import annotations
@@ -10,57 +10,102 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
-from dipcli.images import Floats
-from dipcli.measure import bands as equal
-from dipcli.measure.base import Measure
-from dipcli.measure.fourier import Labels, Size, cycles, mean, total, transform
-from dipcli.measure.gray import gray
+from dipcli.arrays import Doubles, Floats
+from dipcli.measure.base import BANDS, Measure, gray
+from dipcli.measure.fourier import (
+    Labels,
+    Size,
+    band_axis,
+    band_labels,
+    cycles,
+    mean,
+    total,
+    transform,
+)
 
 EPSILON = 1e-8
 
 
-def fbc(reference: Floats, bands: int) -> Measure:
-    """As published: rings of a radius in bins, counted in half widths of the image.
+class Fbc(Measure):
+    """Frequency-band correspondence with the target, as published.
 
-    Every bin weighs the same. Where an image is not square, the rings are not round in frequency;
-    what is beyond half its width, as the corners, is in no band.
+    The bands are rings of a radius in bins, in fractions of half the width, and every bin weighs
+    the same. Where an image is not square, the rings are not round in frequency; bins beyond half
+    the width, such as the corners, are in no band.
     """
-    size = reference.shape[1], reference.shape[2]
-    target = np.abs(transform(gray(reference)))
-    rings = _rings(size, bands)
 
-    def take(frame: Floats) -> list[np.ndarray]:
-        ratio = np.abs(transform(gray(frame))) / (target + EPSILON)
-        return [mean(np.clip(ratio, 0, 1), rings, bands, size)]
+    needs = "target"
+    quantity = "frequency-band correspondence"
+    columns = ("fbc",)
 
-    return Measure(equal.axis(bands), ("fbc",), take)
+    def __init__(self, reference: Floats, bands: int = BANDS) -> None:
+        super().__init__(reference, bands)
+        self.axis = band_axis(bands)
+        self._size = reference.shape[1], reference.shape[2]
+        self._target = np.abs(transform(gray(reference)))
+        self._rings = _rings(self._size, bands)
+
+    def take(self, frame: Floats) -> list[Doubles]:
+        ratio = np.abs(transform(gray(frame))) / (self._target + EPSILON)
+        return [mean(np.clip(ratio, 0, 1), self._rings, self.bands, self._size)]
 
 
-def fbc_energy(reference: Floats, bands: int) -> Measure:
-    """The same ratio, each bin weighted by the reference's energy there; sum of min(A, B) B / B^2.
+class FbcEnergy(Measure):
+    """Frequency-band correspondence weighted by energy, in bands round in frequency.
 
-    The rings are round in frequency, whatever the image's sides; the last one holds the corners.
-    The mean of the image is left out, which outweighs everything and is learned first.
+    Each bin is weighted by the reference's energy there: sum of min(A, B) B / sum of B^2. The last
+    band includes the corners. The mean of the image is left out, because it outweighs everything
+    and is learned first.
     """
-    size = reference.shape[1], reference.shape[2]
-    target = np.abs(transform(gray(reference)))
-    target[0, 0] = 0
-    rings = equal.labels(size, bands)
-    energy = total(np.square(target), rings, bands, size)
 
-    def take(frame: Floats) -> list[np.ndarray]:
-        common = np.minimum(np.abs(transform(gray(frame))), target) * target
+    needs = "target"
+    quantity = "energy-weighted correspondence"
+    columns = ("fbc",)
+
+    def __init__(self, reference: Floats, bands: int = BANDS) -> None:
+        super().__init__(reference, bands)
+        self.axis = band_axis(bands)
+        self._size = reference.shape[1], reference.shape[2]
+        self._target = np.abs(transform(gray(reference)))
+        self._target[0, 0] = 0
+        self._rings = band_labels(self._size, bands)
+        self._energy = total(np.square(self._target), self._rings, bands, self._size)
+
+    def take(self, frame: Floats) -> list[Doubles]:
+        common = np.minimum(np.abs(transform(gray(frame))), self._target) * self._target
         with np.errstate(invalid="ignore"):
-            return [total(common, rings, bands, size) / energy]
-
-    return Measure(equal.axis(bands), ("fbc",), take)
+            return [total(common, self._rings, self.bands, self._size) / self._energy]
 
 
 @lru_cache(8)
 def _rings(size: Size, bands: int) -> Labels:
-    """The ring of each bin, from 0; `bands` is outside. In whole numbers, so that edges hold."""
+    """The ring of each bin, from 0, or `bands` if outside; in integers, so that edges are exact."""
     y, x = cycles(size)
     half = size[1] // 2
     edges = np.square(np.arange(1, bands + 1) * half)
     return np.searchsorted(edges, (y**2 + x**2) * bands**2)
+
+
+def onset(iteration: npt.NDArray[np.int64], values: Doubles, threshold: float) -> Doubles:
+    """The first iteration at which each band of (iteration, band) reaches a threshold, or NaN.
+
+    Between two saved iterations the curve is taken as a straight line.
+    """
+    return np.array([_first(iteration, band, threshold) for band in values.T])
+
+
+def _first(iteration: npt.NDArray[np.int64], values: Doubles, threshold: float) -> float:
+    known = ~np.isnan(values)
+    at, values = iteration[known], values[known]
+    reached = values >= threshold
+    if not reached.any():
+        return np.nan
+    place = int(np.argmax(reached))
+    if place == 0:
+        return float(at[0])
+    before, after = values[place - 1], values[place]
+    return float(
+        at[place - 1] + (threshold - before) / (after - before) * (at[place] - at[place - 1])
+    )

@@ -1,7 +1,7 @@
-"""The Fourier transform of real images, half of it: the other half is its mirror.
+"""Half of the Fourier transform of real images, and the bands and rings of its frequencies.
 
-`twice` says how many bins of the whole transform a bin of the half stands for. Frequencies are in
-cycles per pixel, so that those of an image that is not square are the same along both sides.
+The other half is its mirror image: `twice` counts the bins of the whole transform. Frequencies are
+in cycles per pixel, so that they agree along both sides of an image that is not square.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from dipcli.measure.base import Doubles
+from dipcli.arrays import Doubles
+from dipcli.measure.base import Axis
 
 Size = tuple[int, int]  # height and width
 Labels = npt.NDArray[np.intp]  # (y, x) of the half
 
+ROUNDING = 1e-9  # keeps a frequency on the edge of two bands in the lower one, despite rounding
+
 
 def transform(image: npt.NDArray[np.floating]) -> npt.NDArray[np.complex128]:
-    """Of (..., y, x); unnormalised. In double precision: the smallest bins matter in a ratio."""
+    """The transform of (..., y, x), not normalised; in float64, since ratios use the least bins."""
     return np.asarray(scipy.fft.rfft2(image.astype(np.float64)))
 
 
@@ -31,7 +34,7 @@ def power(image: npt.NDArray[np.floating]) -> Doubles:
 
 @lru_cache(8)
 def twice(size: Size) -> Doubles:
-    """How many bins of the whole each bin of the half is, (y, x)."""
+    """The number of bins of the whole transform that each bin of the half stands for, (y, x)."""
     width = size[1]
     counts = np.full((size[0], width // 2 + 1), 2.0)
     counts[:, 0] = 1
@@ -41,26 +44,39 @@ def twice(size: Size) -> Doubles:
 
 
 def cycles(size: Size) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Cycles per image of the bins, along y (column) and x (row); whole numbers."""
+    """Whole cycles per image of the bins, along y (a column) and x (a row)."""
     height, width = size
     y = np.rint(np.fft.fftfreq(height, 1 / height)).astype(np.int64)[:, None]
     return y, np.arange(width // 2 + 1)[None]
 
 
 def frequency(size: Size) -> Doubles:
-    """Cycles per pixel of the bins, (y, x); 0.5 is Nyquist, and the corners go beyond it."""
+    """Cycles per pixel of the bins, (y, x); 0.5 is Nyquist, and the corners lie beyond it."""
     y, x = cycles(size)
     return np.asarray(np.hypot(y / size[0], x / size[1]))
 
 
 def total(weights: Doubles, labels: Labels, groups: int, size: Size) -> Doubles:
-    """The sum over the whole transform of (y, x), per label."""
+    """Sum (y, x) over the whole transform, per label."""
     sums = np.bincount(labels.ravel(), (twice(size) * weights).ravel(), groups)
     return np.asarray(sums[:groups], np.float64)
 
 
 def mean(weights: Doubles, labels: Labels, groups: int, size: Size) -> Doubles:
-    """The mean over the whole transform, per label; NaN where a label has no bins."""
+    """Average (y, x) over the whole transform, per label; NaN for a label without bins."""
     counts = total(np.ones(weights.shape), labels, groups, size)
     with np.errstate(invalid="ignore"):
         return np.asarray(total(weights, labels, groups, size) / counts)
+
+
+def band_axis(bands: int) -> Axis:
+    """Number, lower and upper end of bands of equal width, as fractions of Nyquist."""
+    number = np.arange(1, bands + 1)
+    return {"band": number, "low": (number - 1) / bands, "high": number / bands}
+
+
+@lru_cache(8)
+def band_labels(size: Size, bands: int) -> Labels:
+    """The band of each bin, from 0; the last band includes the corners beyond Nyquist."""
+    place = np.ceil(frequency(size) / 0.5 * bands - ROUNDING).astype(np.intp) - 1
+    return np.clip(place, 0, bands - 1)

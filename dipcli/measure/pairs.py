@@ -1,20 +1,30 @@
-"""Pairs of trajectories and images, walked through in step, a frame of each run at a time."""
+"""Pairs of trajectories and images to compare: what `--against` pairs with what."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import itertools
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from dipcli.degrade import Seen
+from dipcli.arrays import Floats
+from dipcli.degrade import Projection
 from dipcli.errors import DipError
-from dipcli.images import Floats
-from dipcli.store import Run
+from dipcli.images import Image
+from dipcli.measure.inputs import ImageSource, RunSource, Source, describe, read_reference
+from dipcli.measure.runs import nearest, projected_shape
+from dipcli.store import Run, image_part, is_store_name, open_store, runs_part, split_name
 
+S = TypeVar("S", bound=Source)
 Iterations = npt.NDArray[np.int64]
+Against = str | os.PathLike[str] | Image
+WORDS = ("auto", "runs", "target", "clean", "previous")
+PREVIOUS, TARGET = "previous", "target"
 
 
 @dataclass(frozen=True)
@@ -33,27 +43,26 @@ class Still:
 class Moving:
     """The frames of a run; with `before`, at each iteration the frame saved before it.
 
-    `seen` is what they go through before they are compared: with a target, the model of its fit.
+    Frames go through `projection` before they are compared, if they are compared with a target.
     """
 
     label: str
     run: Run
     before: bool = False
-    seen: Seen | None = None
+    projection: Projection | None = None
 
     @cached_property
     def size(self) -> tuple[int, ...]:
-        size = self.run.size
-        return self.seen(np.zeros(size, np.float32)).shape if self.seen else size
+        return projected_shape(self.run.size, self.projection)
 
     @cached_property
     def iterations(self) -> Iterations:
-        """What was saved when it was first asked for: a run may grow."""
+        """The iterations saved at the first access; later ones of a growing run are ignored."""
         saved = self.run.iterations
         return saved[1:] if self.before else saved
 
-    def shown(self, iteration: int) -> int:
-        """The iteration of the frame that is seen there: its own, or that of the one before."""
+    def frame_at(self, iteration: int) -> int:
+        """The iteration of the frame to show: that one, or with `before` the saved one before."""
         if not self.before:
             return iteration
         saved = self.run.iterations
@@ -61,22 +70,23 @@ class Moving:
 
 
 Side = Still | Moving
+Sides = tuple[Side, Side]
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Two sides, and the iterations at which both can be seen; of two images, none."""
+    """Two sides to compare, and the iterations that both have; two images have none."""
 
     a: Side
     b: Side
     at: Sequence[int] = ()  # only the iterations nearest to these; empty: all
 
     def check(self) -> None:
-        """Two sides that cannot be compared are told apart before anything is read."""
+        """Refuse sides of different sizes, or without common iterations, before frames are read."""
         if self.a.size != self.b.size:
             msg = (
-                f"{self.a.label} is {_size(self.a.size)}, and {self.b.label} is "
-                f"{_size(self.b.size)}: they cannot be compared"
+                f"{self.a.label} is {describe(self.a.size)}, and {self.b.label} is "
+                f"{describe(self.b.size)}: they cannot be compared"
             )
             raise DipError(msg)
         assert self.iterations
@@ -88,14 +98,14 @@ class Pair:
             return [None]
         common = moving[0] if len(moving) == 1 else np.intersect1d(moving[0], moving[1])
         if not len(common):
-            saved = "no frames" if len(moving) == 1 else "no iteration in common"
-            msg = f"{self.a.label} and {self.b.label}: there are {saved}"
+            what = "no saved frames" if len(moving) == 1 else "no saved iteration in common"
+            msg = f"{self.a.label} and {self.b.label} have {what}"
             raise DipError(msg)
         return list(nearest(common, self.at) if len(self.at) else common.tolist())
 
     @property
     def left_out(self) -> str:
-        """What two runs that were saved at different iterations do not share; "" if nothing."""
+        """A note about iterations that only one of two runs saved; "" if there are none."""
         if not (isinstance(self.a, Moving) and isinstance(self.b, Moving)) or self.b.before:
             return ""
         one, other = len(self.a.iterations), len(self.b.iterations)
@@ -108,56 +118,138 @@ class Pair:
         )
 
 
-def nearest(saved: Iterations, wanted: Iterable[int]) -> list[int]:
-    """The saved iterations nearest to those wanted, each once, ascending; ties go down."""
-    return sorted({int(saved[np.argmin(np.abs(saved - at))]) for at in wanted})
+def pairs(
+    sources: Sequence[Source], against: Against = "auto", at: Sequence[int] = ()
+) -> Iterator[Pair | DipError]:
+    """The pairs to compare, and an error for each pair that cannot be compared."""
+    for sides in _sides(sources, against):
+        if isinstance(sides, DipError):
+            yield sides
+            continue
+        pair = Pair(*sides, at)
+        try:
+            pair.check()
+        except DipError as error:
+            yield error
+        else:
+            yield pair
 
 
-def walk(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, int | None, Floats, Floats]]:
-    """Each pair at each of its iterations, in step: a frame is read once for all its pairs."""
-    players: dict[tuple[str, bool, bool], _Player] = {}
-    steps = {step for pair in pairs for step in pair.iterations}
-    for side in (side for pair in pairs for side in (pair.a, pair.b)):
-        if isinstance(side, Moving) and _key(side) not in players:
-            players[_key(side)] = _Player(side, steps)
-    shared = {id(pair): set(pair.iterations) for pair in pairs}
-
-    def image(side: Side, iteration: int | None) -> Floats:
-        if isinstance(side, Still):
-            return side.pixels
-        assert iteration is not None
-        return players[_key(side)].at(iteration)
-
-    for step in sorted(steps, key=lambda step: -1 if step is None else step):
-        for pair in pairs:
-            if step in shared[id(pair)]:
-                yield pair, step, image(pair.a, step), image(pair.b, step)
+def _sides(sources: Sequence[Source], against: Against) -> Iterator[Sides | DipError]:
+    runs = [source for source in sources if isinstance(source, RunSource)]
+    images = [source for source in sources if isinstance(source, ImageSource)]
+    if against in ("auto", "runs"):
+        if len(images) == 1:
+            yield DipError(f"{images[0].source} needs an image to compare with: --against IMAGE")
+        yield from _auto(runs) if against == "auto" else _between(runs)
+        yield from _between_images(images)
+    elif isinstance(against, str) and against in WORDS:
+        for image in images:
+            msg = f"{image.source} is an image; --against {against} needs runs of a store"
+            yield DipError(msg)
+        yield from _each(runs, lambda run: _own(run, against))
+    else:
+        other = None if isinstance(against, Image) else _run(os.fspath(against))
+        yield from _each(sources, lambda source: _with(source, against, other))
 
 
-def _key(side: Moving) -> tuple[str, bool, bool]:
-    """By its run: what is before the frames of any run has the same label."""
-    return side.run.label, side.before, side.seen is not None
+def _each(
+    sources: Sequence[S], sides: Callable[[S], Iterator[Sides]]
+) -> Iterator[Sides | DipError]:
+    """The sides of each source; an error of one does not stop the others."""
+    for source in sources:
+        try:
+            yield from sides(source)
+        except DipError as error:
+            yield error
 
 
-class _Player:
-    """A run whose frames are asked for in ascending order, some of them more than once."""
-
-    def __init__(self, side: Moving, steps: Collection[int | None]) -> None:
-        saved = side.run.iterations if side.before else side.iterations
-        # what is seen at an iteration is its own frame, or that of the one before
-        shown = zip(side.iterations.tolist(), saved.tolist(), strict=False)
-        self._shown = {at: frame for at, frame in shown if at in steps}
-        frames = side.run.frames(set(self._shown.values()))
-        seen = side.seen
-        self._frames = ((i, seen(frame)) for i, frame in frames) if seen else frames
-        self._now, self._frame = next(self._frames)
-
-    def at(self, iteration: int) -> Floats:
-        while self._now < self._shown[iteration]:
-            self._now, self._frame = next(self._frames)
-        return self._frame
+def _auto(runs: Sequence[RunSource]) -> Iterator[Sides | DipError]:
+    """For each target, its runs with each other; a single run with all it can be compared with."""
+    groups: dict[tuple[object, ...], list[RunSource]] = {}
+    for run in runs:
+        attrs = run.store.attrs
+        key = tuple(attrs.get(name) for name in ("sha256", "scale", "offset", "task"))
+        groups.setdefault(key, []).append(run)
+    for group in groups.values():
+        yield from _between(group) if len(group) > 1 else _each(group, _alone)
 
 
-def _size(size: Sequence[int]) -> str:
-    channels, height, width = size
-    return f"{width}x{height} with {channels} channel{'s' * (channels > 1)}"
+def _alone(run: RunSource) -> Iterator[Sides]:
+    """A run with its target, its clean image, and its own previous frame."""
+    yield from _own(run, TARGET)
+    if run.store.clean is not None:
+        yield from _own(run, "clean")
+    if len(run.run.iterations) > 1:
+        yield from _own(run, PREVIOUS)
+
+
+def _between(runs: Sequence[RunSource]) -> Iterator[Sides | DipError]:
+    """Every two runs of equal size."""
+    sized = []
+    for run in map(_moving, runs):
+        try:
+            sized.append((run, run.size))
+        except DipError as error:
+            yield error
+    for (a, one), (b, other) in itertools.combinations(sized, 2):
+        if one == other:
+            yield a, b
+
+
+def _own(run: RunSource, part: str) -> Iterator[Sides]:
+    """A run with its own target or clean image, or with its own previous frame."""
+    if part == PREVIOUS:
+        yield _moving(run), Moving(PREVIOUS, run.run, before=True)
+    else:
+        still = Still(f"{run.source}/{part}", image_part(run.store, part).pixels)
+        yield (_projected(run) if part == TARGET else _moving(run)), still
+
+
+def _with(source: Source, against: Against, other: Moving | None) -> Iterator[Sides]:
+    """A source with one run, or with one image on the scale of the source."""
+    name = "image" if isinstance(against, Image) else os.fspath(against)
+    if isinstance(source, ImageSource):
+        image = source.image
+        one: Side = Still(source.label, image.pixels)
+    else:
+        image = image_part(source.store, TARGET)
+        is_target = not isinstance(against, Image) and (split_name(name) or ("", ""))[1] == TARGET
+        one = _projected(source) if is_target else _moving(source)
+    if other is None:
+        # `Pair.check` compares sizes: that of a run need not be its target's
+        is_run = isinstance(source, RunSource)
+        still = read_reference(against, image, "--against", any_size=is_run)
+        yield one, Still(name, still.pixels)
+    elif other.label != one.label:
+        yield one, other
+
+
+def _run(name: str) -> Moving | None:
+    """The run of that name, or the only run of a store; None if the name is an image's."""
+    if not is_store_name(name):
+        return None
+    path, part = split_name(name) or (name, "")
+    runs = runs_part(open_store(path), part)
+    if runs is None:
+        return None
+    if len(runs) != 1:
+        names = ", ".join(f"{path}/{run.name}" for run in runs) or "none"
+        msg = f"--against {name} is a store with {len(runs)} runs: name one of {names}"
+        raise DipError(msg)
+    return Moving(f"{path}/{runs[0].name}", runs[0])
+
+
+def _between_images(images: Sequence[ImageSource]) -> Iterator[Sides]:
+    """Every two images, the second on the scale of the first."""
+    for a, b in itertools.combinations(images, 2):
+        yield Still(a.label, a.image.pixels), Still(b.label, b.image.on_scale_of(a.image))
+
+
+def _moving(run: RunSource) -> Moving:
+    return Moving(run.label, run.run)
+
+
+def _projected(run: RunSource) -> Moving:
+    """A run to compare with its target: through the forward model of its fit."""
+    return Moving(run.label, run.run, projection=run.projection)

@@ -1,21 +1,27 @@
-"""The distance of two trajectories along their iterations."""
+"""The distance of two trajectories along their iterations: the library side of `dip trajdist`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.fft
 
-from dipcli.measure import bands as equal
-from dipcli.measure.base import Axis, Doubles
+from dipcli.arrays import Doubles, Floats
+from dipcli.errors import DipError
+from dipcli.images import as_image
+from dipcli.machine import cores
+from dipcli.measure.base import Axis, named_rows
 from dipcli.measure.convergence import Convergence, convergence
 from dipcli.measure.distance import Comparison
-from dipcli.measure.pairs import Pair, walk
+from dipcli.measure.fourier import band_axis
+from dipcli.measure.inputs import sources
+from dipcli.measure.pairs import Against, Moving, Pair, Side, Still, pairs
 
-Tell = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], object]  # label, done, total
 SUMMARY = (
     "first_convergence",
     "first_sse",
@@ -28,13 +34,13 @@ SUMMARY = (
 
 
 @dataclass
-class Compared:
-    """A pair, and how far its sides are apart at each of its iterations."""
+class Distances:
+    """A pair, and the distance of its sides at each of its iterations."""
 
     pair: Pair
     axis: Axis  # of the bands; {} where the error is not split
     numbers: list[dict[str, float]] = field(default_factory=list)  # sse, mse, psnr, ssim
-    split: list[Doubles] = field(default_factory=list)  # (band)
+    by_band: list[Doubles] = field(default_factory=list)  # (band)
 
     @property
     def iteration(self) -> npt.NDArray[np.int64]:
@@ -47,19 +53,20 @@ class Compared:
     @property
     def curves(self) -> Doubles:
         """The error of each band, (iteration, band)."""
-        return np.array(self.split)
+        return np.array(self.by_band)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """A row per iteration, or per iteration and band."""
+        head = {"a": self.pair.a.label, "b": self.pair.b.label}
         for place, at in enumerate(self.pair.iterations):
             if not self.axis:
-                yield {"iteration": at, **self.numbers[place]}
+                yield {**head, "iteration": at, **self.numbers[place]}
                 continue
-            for band, sse in enumerate(self.split[place]):
-                yield {"iteration": at, **self._band(band), "sse": sse}
+            for band, sse in enumerate(self.by_band[place]):
+                yield {**head, "iteration": at, **self._band(band), "sse": sse}
 
     def convergences(self) -> Iterator[tuple[dict[str, Any], Convergence | None]]:
-        """The three points of the curve, or of each band's, and which band that is."""
+        """The band (none if the error is not split), and the three points of its curve."""
         if not self.axis:
             yield {}, self._points(self.sse)
             return
@@ -73,26 +80,122 @@ class Compared:
         return {name: values[band] for name, values in self.axis.items()}
 
 
+def trajdist(
+    things: Any,
+    against: Against | Floats = "auto",
+    bands: int | None = None,
+    summary: bool = False,
+    ssim: bool = False,
+    luma: bool = False,
+    border: int = 0,
+    at: Sequence[int] = (),
+) -> list[Any]:
+    """Compare trajectories and images: NamedTuples with the columns of `dip trajdist`.
+
+    `things` is a Store, a Run, an Image, a path, or a list of these; `against` what each is
+    compared with, or "auto", "runs", "target", "clean" or "previous".
+    """
+    wanted = []
+    if isinstance(against, np.ndarray):
+        against = as_image(against)[0]
+    for pair in pairs(sources(things), against, at):
+        if isinstance(pair, DipError):
+            raise pair
+        wanted.append(pair)
+    comparison = Comparison(luma=luma, border=border, ssim=ssim)
+    with scipy.fft.set_workers(cores()):
+        distances = compare(wanted, comparison, bands)
+    names = columns(bands, summary=summary, ssim=ssim)
+    return named_rows("TrajdistRow", names, table(distances, summary=summary))
+
+
+def columns(bands: int | None, *, summary: bool = False, ssim: bool = False) -> list[str]:
+    """The columns of the table."""
+    if summary:
+        return ["a", "b", *(["band", "low", "high"] if bands else []), *SUMMARY]
+    if bands:
+        return ["a", "b", "iteration", "band", "low", "high", "sse"]
+    return ["a", "b", "iteration", "sse", "mse", "psnr", *(["ssim"] if ssim else [])]
+
+
+def table(distances: Sequence[Distances], *, summary: bool = False) -> Iterator[dict[str, Any]]:
+    """The rows of the table."""
+    if summary:
+        yield from summaries(distances)
+        return
+    for one in distances:
+        yield from one.rows()
+
+
 def compare(
-    pairs: Sequence[Pair], comparison: Comparison, bands: int | None, tell: Tell
-) -> list[Compared]:
-    """Walk through all pairs at once; memory holds a frame of each run, and the numbers."""
-    axis = equal.axis(bands) if bands else {}
-    found = {id(pair): Compared(pair, axis) for pair in pairs}
+    pairs: Sequence[Pair],
+    comparison: Comparison,
+    bands: int | None = None,
+    progress: Progress | None = None,
+) -> list[Distances]:
+    """Compare all pairs in one pass; memory holds one frame of each run, and the numbers."""
+    axis = band_axis(bands) if bands else {}
+    distances = {id(pair): Distances(pair, axis) for pair in pairs}
     steps = sum(len(pair.iterations) for pair in pairs)
     for done, (pair, _, one, other) in enumerate(walk(pairs), 1):
-        compared = found[id(pair)]
-        compared.numbers.append(comparison.between(one, other))
+        result = distances[id(pair)]
+        result.numbers.append(comparison.between(one, other))
         if bands:
-            compared.split.append(comparison.by_band(one, other, bands))
-        tell("trajdist", done, steps)
-    return list(found.values())
+            result.by_band.append(comparison.by_band(one, other, bands))
+        if progress:
+            progress("trajdist", done, steps)
+    return list(distances.values())
 
 
-def summaries(compared: Sequence[Compared]) -> Iterator[dict[str, Any]]:
-    """A row per pair, or per pair and band: where it meets, parts, and meets again."""
-    for one in compared:
-        for place, points in one.convergences():
+def summaries(distances: Sequence[Distances]) -> Iterator[dict[str, Any]]:
+    """A row per pair, or per pair and band: where they converge, part, and converge again."""
+    for one in distances:
+        for band, points in one.convergences():
             values = (*points, points.peak_ratio) if points else [None] * len(SUMMARY)
             row = dict(zip(SUMMARY, values, strict=True))
-            yield {"a": one.pair.a.label, "b": one.pair.b.label, **place, **row}
+            yield {"a": one.pair.a.label, "b": one.pair.b.label, **band, **row}
+
+
+def walk(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, int | None, Floats, Floats]]:
+    """All pairs at each of their iterations, in step: a frame is read once for all its pairs."""
+    readers: dict[tuple[str, bool, bool], _Reader] = {}
+    steps = {step for pair in pairs for step in pair.iterations}
+    for side in (side for pair in pairs for side in (pair.a, pair.b)):
+        if isinstance(side, Moving) and _key(side) not in readers:
+            readers[_key(side)] = _Reader(side, steps)
+    shared = {id(pair): set(pair.iterations) for pair in pairs}
+
+    def image(side: Side, iteration: int | None) -> Floats:
+        if isinstance(side, Still):
+            return side.pixels
+        assert iteration is not None
+        return readers[_key(side)].at(iteration)
+
+    for step in sorted(steps, key=lambda step: -1 if step is None else step):
+        for pair in pairs:
+            if step in shared[id(pair)]:
+                yield pair, step, image(pair.a, step), image(pair.b, step)
+
+
+def _key(side: Moving) -> tuple[str, bool, bool]:
+    """The run and how its frames are shown; the label alone is the same for every `previous`."""
+    return side.run.label, side.before, side.projection is not None
+
+
+class _Reader:
+    """Reads the frames of a run once, in ascending order; a frame may be requested repeatedly."""
+
+    def __init__(self, side: Moving, steps: Collection[int | None]) -> None:
+        saved = side.run.iterations if side.before else side.iterations
+        # an iteration shows its own frame, or with `before` the one saved before it
+        shown = zip(side.iterations.tolist(), saved.tolist(), strict=False)
+        self._shown = {at: frame for at, frame in shown if at in steps}
+        frames = side.run.frames(set(self._shown.values()))
+        project = side.projection
+        self._frames = ((i, project(frame)) for i, frame in frames) if project else frames
+        self._now, self._frame = next(self._frames)
+
+    def at(self, iteration: int) -> Floats:
+        while self._now < self._shown[iteration]:
+            self._now, self._frame = next(self._frames)
+        return self._frame

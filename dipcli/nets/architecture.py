@@ -1,43 +1,36 @@
-"""What can be said of a network, without torch: names, levels, and what is allowed.
+"""The settings of a network, and what an architecture is; all of it without torch.
 
-These fields are the architecture's part of a fit's settings; `fitting.settings` adds the rest.
-Whatever has a value per level is given as one value for all or as one each, finest level first.
+A setting that has a value per level is written as one value for all or as one each, finest level
+first.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dipcli.errors import UsageError
+from dipcli.nets.activations import ACTIVATIONS
+from dipcli.nets.cost import Cost, Layer, count
+from dipcli.nets.upsamplers import UPSAMPLERS, Upsampler
+from dipcli.registry import ARCHITECTURES
+from dipcli.spec import Spec
 
-# names, and how many numbers may follow each
-ACTIVATIONS = {"leaky-relu": (0, 1), "relu": (0,), "elu": (0,), "swish": (0,)}
-UPSAMPLERS = {
-    "nearest": (0,),
-    "bilinear": (0,),
-    "deconv": (0,),
-    "gaussian": (0, 1),
-    "lpf": (1,),
-    "kaiser": (2,),
-}
-INTERPOLATIONS = ("nearest", "bilinear")
-FILTERS = ("gaussian", "lpf", "kaiser")  # of an image with zeros between its pixels
+if TYPE_CHECKING:
+    from torch import nn
+
 NORMS = {"batch": 2, "mean-only": 1, "none": 0}  # parameters per channel
 PER_LEVEL = ("width", "skip", "kernel", "stride", "upsample", "dropout")
-FLAT = ("linear", "relunet")  # no levels that shrink the image
-GROWING = ("decoder", "deep-decoder", "conv-decoder", "generator")  # from a small image
-STRETCHING = ("deep-decoder", "conv-decoder", "generator")  # to any size, by interpolation
-SPATIAL = ("dip", "decoder", "conv-decoder")  # with convolutions over space
-LEVELLED = (*SPATIAL, "deep-decoder")  # each level makes something that it has learnt
-AUTO = "auto"  # settled by an image before there is a network
+NET = "Network"  # the panel of help
+AUTO = "auto"  # decided by an image, before there is a network
+Size = tuple[int, int]  # height and width
 
 
 def option(
     default: Any,
-    help: str,  # noqa: A002 - the word that typer has for it
+    help: str,  # noqa: A002 - typer's own name for it
     *,
     low: float | None = None,
     high: float | None = None,
@@ -46,237 +39,269 @@ def option(
     panel: str = "Fit",
     bits: bool = True,
 ) -> Any:
-    """A field that is an option of the command line; `bits` says whether it changes the result."""
-    return field(
-        default=default,
-        metadata={
-            "help": help,
-            "low": low,
-            "high": high,
-            "choices": tuple(choices),
-            "metavar": metavar,
-            "panel": panel,
-            "bits": bits,
-        },
-    )
-
-
-NET = "Network"
-
-
-class Named(NamedTuple):
-    """A choice that numbers may follow, as `kaiser:3,0.1`."""
-
-    name: str
-    numbers: tuple[float, ...]
-
-
-def named(flag: str, word: str, allowed: Mapping[str, Sequence[int]]) -> Named:
-    """Read a word whose name is allowed, with as many finite numbers as its name may have."""
-    name, _, rest = word.partition(":")
-    try:
-        numbers = tuple(float(part) for part in rest.split(",")) if rest else ()
-    except ValueError:
-        numbers = (math.nan,)
-    if name not in allowed or not all(map(math.isfinite, numbers)):
-        msg = f"{flag} is one of {', '.join(allowed)}, with their numbers, not {word!r}"
-        raise UsageError(msg)
-    if len(numbers) not in allowed[name]:
-        counts = " or ".join(map(str, allowed[name]))
-        msg = f"{flag} {name} has {counts} number{'s' * (counts != '1')}, not {word!r}"
-        raise UsageError(msg)
-    return Named(name, numbers)
+    """A field that is an option of the command line; `bits`: whether it changes the result."""
+    bounds = {"low": low, "high": high, "choices": tuple(choices)}
+    texts = {"help": help, "metavar": metavar, "panel": panel}
+    return field(default=default, metadata={**texts, **bounds, "bits": bits})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Architecture:
-    """A network in words."""
+class NetworkSettings:
+    """The settings that describe a network."""
 
-    arch: str = option("dip", "Architecture.", panel=NET)
-    width: tuple[int, ...] = option((128,), "Channels, per level.", low=1, high=65536, panel=NET)
-    depth: int = option(5, "Levels.", low=1, high=16, panel=NET)
+    arch: str = option(
+        "dip",
+        "Architecture, from the list below, or code of yours: MODULE:NAME.",
+        metavar="ARCH",
+        panel=NET,
+    )
+    width: tuple[int, ...] = option(
+        (128,), "Number of channels, per level.", low=1, high=65536, panel=NET
+    )
+    depth: int = option(5, "Number of levels.", low=1, high=16, panel=NET)
     skip: tuple[int, ...] = option(
         (4,), "Channels of the skip connections, per level.", low=0, high=65536, panel=NET
     )
     kernel: tuple[int, ...] = option(
-        (3,), "Side of the convolutions, per level; odd.", low=1, high=31, panel=NET
+        (3,), "Side of the convolution kernels, per level; odd.", low=1, high=31, panel=NET
     )
     stride: tuple[int, ...] = option(
-        (2,), "Down- and upsampling, per level.", low=1, high=1024, panel=NET
+        (2,), "Factor of down- and upsampling, per level.", low=1, high=1024, panel=NET
     )
     upsample: tuple[str, ...] = option(
         ("bilinear",),
-        "Upsampling, per level; K is 1 (copies) to 6 (smoothest).",
+        "Upsampling method, per level; lpf:1 copies pixels, lpf:6 is the smoothest filter.",
         metavar="nearest|bilinear|deconv|gaussian[:SIGMA]|lpf:K|kaiser:TAPS,BETA[,...]",
         panel=NET,
     )
-    pad: str = option("reflect", "Padding.", choices=("zero", "reflect"), panel=NET)
-    norm: str = option("batch", "Normalisation.", choices=tuple(NORMS), panel=NET)
+    pad: str = option(
+        "reflect", "Padding of the convolutions.", choices=("zero", "reflect"), panel=NET
+    )
+    norm: str = option("batch", "Normalisation layer.", choices=tuple(NORMS), panel=NET)
     activation: str = option(
         "leaky-relu",
-        "Activation; a leaky SLOPE is 0.2.",
+        "Activation function; the SLOPE of leaky-relu is 0.2 by default.",
         metavar="leaky-relu[:SLOPE]|relu|elu|swish",
         panel=NET,
     )
     dropout: tuple[float, ...] = option(
         (0.0,),
-        "Part of the values of a level's result that each step drops, per level.",
+        "Fraction of a level's output values that each step sets to 0, per level.",
         low=0,
         high=0.99,
         panel=NET,
     )
     lipschitz: str = option(
         "0",
-        "Largest spectral norm of k x k convolutions; 0: any; auto: what suits the size and the "
-        "noise of the image. --norm batch undoes it.",
+        "Upper bound on the spectral norm of k x k convolutions; 0: no bound; auto: chosen from "
+        "the size and the noise of the image. --norm batch cancels it.",
         metavar="L|auto|0",
         panel=NET,
     )
     input: str = option(
-        "noise", "What goes in.", choices=("noise", "fourier", "meshgrid", "image"), panel=NET
+        "noise", "Network input.", choices=("noise", "fourier", "meshgrid", "image"), panel=NET
     )
     input_channels: int = option(
         32,
-        "Channels of noise or fourier; 0: as many as the image (deep-decoder, conv-decoder: as "
-        "their first level).",
+        "Channels of a noise or fourier input; 0: as many as the image has (deep-decoder and "
+        "conv-decoder: as their coarsest level has).",
         low=0,
         high=65536,
         panel=NET,
     )
     input_distribution: str = option(
         "uniform",
-        "Of the input noise: U(0, 0.1) or N(0, 1).",
+        "Distribution of the input noise: U(0, 0.1) or N(0, 1).",
         choices=("uniform", "normal"),
         panel=NET,
     )
     input_sigma: float = option(
-        0.0, "Sigma in pixels of a blur of the input noise.", low=0, high=1000, panel=NET
+        0.0,
+        "Sigma in pixels of a Gaussian blur of the input noise; 0: no blur.",
+        low=0,
+        high=1000,
+        panel=NET,
     )
     input_noise: float = option(
         1 / 30,
-        "Sigma of the noise that is added to the input at each step.",
+        "Sigma of the Gaussian noise that each step adds to the input.",
         low=0,
         high=100,
         panel=NET,
     )
 
-    def levels(self, name: str) -> tuple[Any, ...]:
-        """The values of a field, one per level."""
-        given = getattr(self, name)
-        if len(given) == 1:
-            return tuple(given) * self.depth
-        if len(given) != self.depth:
-            msg = (
-                f"--{name} has {len(given)} values for {self.depth} levels: give 1 or {self.depth}"
-            )
-            raise UsageError(msg)
-        return tuple(given)
-
     def __post_init__(self) -> None:
         for name in PER_LEVEL:
             self.levels(name)
-        if any(slope < 0 for slope in named("--activation", self.activation, ACTIVATIONS).numbers):
-            msg = f"--activation leaky-relu:SLOPE has a SLOPE from 0, not {self.activation!r}"
-            raise UsageError(msg)
+        _parse("--activation", ACTIVATIONS, self.activation)
         for level in range(self.depth):
             self._check_upsampling(level)
         if any(side % 2 == 0 for side in self.kernel):
-            msg = f"--kernel is odd, or there is no centre; not {self.kernel}"
+            sides = ",".join(map(str, self.kernel))
+            msg = f"--kernel must be odd, so that a kernel has a centre; not {sides}"
             raise UsageError(msg)
-        if (self.lipschitz == AUTO or self.bound) and self.arch not in SPATIAL:
-            msg = (
-                f"--lipschitz bounds convolutions over space, and {self.arch} has none; "
-                f"{', '.join(SPATIAL)} have"
-            )
+        if self.input_sigma and self.input != "noise" and not self.architecture.by_pixel:
+            msg = f"--input-sigma blurs noise; use it with --input noise, not {self.input}"
             raise UsageError(msg)
-        if any(self.dropout) and self.arch not in LEVELLED:
-            msg = (
-                f"--dropout is of the results of levels, and {self.arch} has none; "
-                f"{', '.join(LEVELLED)} have"
-            )
-            raise UsageError(msg)
-        if self.input_sigma and self.input != "noise" and self.arch != "relunet":
-            msg = f"--input-sigma blurs noise, and --input {self.input} is none"
-            raise UsageError(msg)
+        self.architecture.check(self)
 
     def _check_upsampling(self, level: int) -> None:
-        kind, numbers = self.upsampling(level)
-        if kind == "lpf" and numbers[0] not in range(1, 7):
-            msg = f"--upsample lpf:K has a K from 1 to 6, not {numbers[0]:g}"
-            raise UsageError(msg)
-        if kind == "gaussian" and numbers[0] <= 0:
-            msg = f"--upsample gaussian:SIGMA has a SIGMA above 0, not {numbers[0]:g}"
-            raise UsageError(msg)
-        if kind == "kaiser" and (numbers[0] not in range(1, 65) or numbers[1] < 0):
-            msg = "--upsample kaiser:TAPS,BETA has 1 to 64 TAPS, and a BETA from 0"
-            raise UsageError(msg)
-        if self.arch not in FLAT and kind in FILTERS and self.levels("stride")[level] > 2:
-            msg = f"--upsample {kind} is a filter for --stride 2; nearest and bilinear take any"
-            raise UsageError(msg)
-        if self.arch == "generator" and kind == "deconv":
-            msg = "--upsample deconv is learnt, and that of generator is fixed: choose another"
+        method, stride = self.upsampling(level), self.levels("stride")[level]
+        if method.filters and stride > 2 and not self.architecture.flat:
+            msg = (
+                f"--upsample {method.name} needs --stride 2, not {stride}; nearest and bilinear "
+                "work with any stride"
+            )
             raise UsageError(msg)
 
     @property
+    def architecture(self) -> Architecture:
+        """The architecture that --arch names."""
+        architecture: Architecture = _parse("--arch", ARCHITECTURES, self.arch)
+        return architecture
+
+    def levels(self, name: str) -> tuple[Any, ...]:
+        """The values of a setting, one per level, finest first."""
+        values = getattr(self, name)
+        if len(values) not in (1, self.depth):
+            msg = (
+                f"--{name} has {len(values)} values for {self.depth} levels: use 1 or {self.depth}"
+            )
+            raise UsageError(msg)
+        return tuple(values) if len(values) == self.depth else tuple(values) * self.depth
+
+    def level(self, i: int, *names: str) -> tuple[Any, ...]:
+        """The values of several settings at level i."""
+        return tuple(self.levels(name)[i] for name in names)
+
+    @property
     def bound(self) -> float:
-        """The largest spectral norm that convolutions over space may have; 0: any."""
+        """The largest spectral norm that convolutions over space may have; 0: no bound."""
         if self.lipschitz == AUTO:
-            msg = "--lipschitz auto looks at an image, and there is none here: give a number"
+            msg = "--lipschitz auto needs an image to choose the bound from; use a number"
             raise UsageError(msg)
         try:
             value = float(self.lipschitz)
         except ValueError:
             value = math.nan
         if not 0 <= value < math.inf:
-            msg = f"--lipschitz is auto or a number from 0, not {self.lipschitz!r}"
+            msg = f"--lipschitz must be auto or a number of at least 0, not {self.lipschitz!r}"
             raise UsageError(msg)
         return value
 
-    def upsampling(self, level: int) -> Named:
-        """How a level is upsampled; a gaussian without a sigma has the published one."""
-        kind, numbers = named("--upsample", self.levels("upsample")[level], UPSAMPLERS)
-        if kind == "gaussian" and not numbers:
-            numbers = (0.5 if level < 2 else 0.1,)
-        return Named(kind, numbers)
+    def upsampling(self, level: int) -> Upsampler:
+        """The upsampling method of a level."""
+        method: Upsampler = _parse("--upsample", UPSAMPLERS, self.levels("upsample")[level])
+        return method.at_level(level)
 
     def entering(self, channels: int) -> int:
-        """How many channels go into the network of an image of so many channels."""
-        if self.arch == "generator":
-            return 0
-        if self.arch == "relunet" or self.input == "meshgrid":
-            return 2
-        if self.input == "image":
-            return channels
-        deep = self.arch in ("deep-decoder", "conv-decoder")
-        return self.input_channels or (self.levels("width")[-1] if deep else channels)
+        """Channels of the network's input, for an image of so many channels."""
+        return self.architecture.entering(self, channels)
 
     @property
     def shrinkage(self) -> int:
         """How many times smaller the deepest level is than the image."""
-        return 1 if self.arch in FLAT else math.prod(self.levels("stride"))
+        return 1 if self.architecture.flat else math.prod(self.levels("stride"))
 
     @property
     def multiple(self) -> int:
-        """What the sides of the network's image must be a multiple of."""
-        kinds = {self.upsampling(level).name for level in range(self.depth)}
-        if self.arch in STRETCHING and kinds <= set(INTERPOLATIONS):
+        """The sides of the network's output are a multiple of this."""
+        if self.architecture.stretches and all(
+            self.upsampling(level).any_size for level in range(self.depth)
+        ):
             return 1
-        return self.shrinkage
+        return self.architecture.multiple * self.shrinkage
 
-    def padded(self, size: tuple[int, int]) -> tuple[int, int]:
-        """The size of the network's image; what is beyond `size` is cropped before the loss."""
+    def padded(self, size: Size) -> Size:
+        """The size of the network's output; the margin beyond `size` is cropped before the loss."""
         height, width = (-(-n // self.multiple) * self.multiple for n in size)
         return height, width
 
-    def sizes(self, size: tuple[int, int]) -> list[tuple[int, int]]:
+    def sizes(self, size: Size) -> list[Size]:
         """The sizes of the network's image at each level, finest first, and below the deepest."""
-        strides = (1,) * self.depth if self.arch in FLAT else self.levels("stride")
+        strides = (1,) * self.depth if self.architecture.flat else self.levels("stride")
         heights, widths = (_sides(n, strides) for n in size)
         return list(zip(heights, widths, strict=True))
 
-    def entry(self, size: tuple[int, int]) -> tuple[int, int]:
-        """The size of what goes into the network of an image of `size`, a padded one."""
-        return self.sizes(size)[-1] if self.arch in GROWING else size
+    def entry(self, size: Size) -> Size:
+        """The size of the network's input, for an output of the padded `size`."""
+        return self.sizes(size)[-1] if self.architecture.grows else size
+
+
+class Architecture(Spec):
+    """A kind of network: its traits, what it costs, and how it is built."""
+
+    preset: ClassVar[str] = "fast"  # the one that is used unless --preset is
+    defaults: ClassVar[Mapping[str, Any]] = {}  # settings that it wants, whatever the preset
+    takes_image: ClassVar[bool] = True  # an image may be its input
+    spatial: ClassVar[bool] = False  # has k x k convolutions, which --lipschitz can bound
+    convolutional: ClassVar[bool] = True  # has weights with 4 axes, to which sgld adds noise
+    levelled: ClassVar[bool] = False  # has learned levels, whose outputs --dropout can drop
+    flat: ClassVar[bool] = False  # its levels have the size of the image
+    grows: ClassVar[bool] = False  # starts from an input of the size of the deepest level
+    stretches: ClassVar[bool] = False  # its interpolations can make any size
+    by_pixel: ClassVar[bool] = False  # maps coordinates of pixels: a step may compute --batch alone
+    sigmoid: ClassVar[bool] = (
+        True  # its last layer is a sigmoid: untrained, a pixel is 1/2 on average
+    )
+    exact: ClassVar[bool] = False  # computes in float32 unless --precision says otherwise
+    foreign: ClassVar[bool] = False  # code of the user's, which may draw from torch's generators
+    multiple: ClassVar[int] = 1  # sides are padded to a multiple of it
+
+    def build(self, network: NetworkSettings, channels: int, size: Size) -> nn.Module:
+        """The network of an image of so many channels and of the padded size."""
+        raise NotImplementedError
+
+    def layers(
+        self, network: NetworkSettings, channels: int, size: Size, batch: int
+    ) -> Iterator[Layer]:
+        """The layers as far as they cost; a step of a network by pixel computes `batch` pixels."""
+        raise NotImplementedError
+
+    def cost(self, network: NetworkSettings, channels: int, size: Size, batch: int = 1) -> Cost:
+        """What one fit of an image of the padded size costs."""
+        return count(self.layers(network, channels, size, batch))
+
+    def entering(self, network: NetworkSettings, channels: int) -> int:
+        """Channels of the input, for an image of so many channels."""
+        if network.input == "meshgrid":
+            return 2
+        if network.input == "image":
+            return channels
+        return network.input_channels or self.own_channels(network, channels)
+
+    def own_channels(self, network: NetworkSettings, channels: int) -> int:
+        """Channels of a noise or fourier input where --input-channels is 0."""
+        return channels
+
+    def check(self, settings: NetworkSettings) -> None:
+        """Refuse settings that this architecture cannot have."""
+        if (settings.lipschitz == AUTO or settings.bound) and not self.spatial:
+            msg = (
+                f"--lipschitz bounds k x k convolutions, and --arch {self} has none; use "
+                f"{_names('spatial')}, or --lipschitz 0"
+            )
+            raise UsageError(msg)
+        if any(settings.dropout) and not self.levelled:
+            msg = (
+                f"--dropout drops outputs of learned levels, and --arch {self} has none; use "
+                f"{_names('levelled')}, or --dropout 0"
+            )
+            raise UsageError(msg)
+
+
+def _names(trait: str) -> str:
+    """The project's architectures that have a trait: `dip, decoder or conv-decoder`."""
+    *names, last = [name for name, kind in ARCHITECTURES.items() if getattr(kind, trait)]
+    return f"{', '.join(names)} or {last}"
+
+
+def _parse(flag: str, registry: Any, text: str) -> Any:
+    try:
+        return registry.parse(text)
+    except UsageError as error:
+        msg = f"{flag} {error}"
+        raise UsageError(msg) from None
 
 
 def _sides(n: int, strides: Sequence[int]) -> list[int]:
@@ -291,5 +316,5 @@ def _sides(n: int, strides: Sequence[int]) -> list[int]:
         return [n // p for p in passed]
     smallest = -(-n // total)
     rate = math.log(n / smallest, total)
-    # what is a whole number but for rounding is that number
+    # less 1e-9, so that rounding cannot lift a whole number to the next one
     return [n, *(math.ceil(smallest * (total / p) ** rate - 1e-9) for p in passed[1:])]

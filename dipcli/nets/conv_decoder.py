@@ -1,39 +1,39 @@
-"""ConvDecoder of Darestani and Heckel (IEEE TCI 2021): the deep decoder with 3 x 3 convolutions."""
+"""`conv-decoder`: of Darestani and Heckel (IEEE TCI 2021)."""
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
 
-from dipcli.nets.architecture import Architecture
-from dipcli.nets.imaging import Imaging
-from dipcli.nets.layers import ActiveStage, Conv, Upsampling
+from dipcli.nets.architecture import NORMS, NetworkSettings, Size
+from dipcli.nets.cost import Layer, upsampling
+from dipcli.nets.deep_decoder import DeepDecoder
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
-def build(arch: Architecture, channels: int, size: tuple[int, int]) -> nn.Module:
-    """The network of an image of so many channels and of `size` (height, width)."""
-    body = ConvDecoder(arch, arch.entering(channels), size)
-    return Imaging(arch, body, Conv(arch.levels("width")[0], channels, 1, bias=False))
+class ConvDecoder(DeepDecoder):
+    """Deep decoder with 3 x 3 convolutions (Darestani and Heckel, 2021)."""
 
+    name: ClassVar[str] = "conv-decoder"
+    spatial: ClassVar[bool] = True
 
-class ConvDecoder(nn.Module):
-    """For each level an upsampling and a convolution; at the end one more convolution."""
+    def build(self, network: NetworkSettings, channels: int, size: Size) -> nn.Module:
+        from dipcli.nets.decoders import conv_decoder
 
-    def __init__(self, arch: Architecture, before: int, size: tuple[int, int]) -> None:
-        super().__init__()
-        self.sizes = arch.sizes(size)[-2::-1]  # after each level, coarse to fine
-        levels = []
-        for level in reversed(range(arch.depth)):
-            width, kernel, dropped = (
-                arch.levels(name)[level] for name in ("width", "kernel", "dropout")
-            )
-            up = Upsampling(arch, before, level)
-            levels.append(ActiveStage(arch, before, width, kernel, up, dropped))
+        return conv_decoder(network, channels, size)
+
+    def layers(
+        self, network: NetworkSettings, channels: int, size: Size, batch: int
+    ) -> Iterator[Layer]:
+        pixels = [math.prod(s) for s in network.sizes(size)]
+        norm, before = NORMS[network.norm], network.entering(channels)
+        for level in reversed(range(network.depth)):
+            width, kernel = network.level(level, "width", "kernel")
+            yield from upsampling(network, level, before, pixels[level + 1])
+            yield Layer(before, width, kernel, pixels[level], width * norm)
             before = width
-        self.levels = nn.ModuleList(levels)
-        self.mix = ActiveStage(arch, before, before, arch.levels("kernel")[0])
-
-    def forward(self, x: Tensor) -> Tensor:
-        for level, size in zip(self.levels, self.sizes, strict=True):
-            x = level(x, size)
-        y: Tensor = self.mix(x)
-        return y
+        yield Layer(before, before, network.levels("kernel")[0], pixels[0], before * norm)
+        yield Layer(before, channels, 1, pixels[0], 0)

@@ -1,51 +1,45 @@
-"""The decoder of Shi, Mettes, Maji and Snoek (IJCV 2022): no encoder, no skips."""
+"""`decoder`: of Shi, Mettes, Maji and Snoek (IJCV 2022)."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-from torch import Tensor, nn
+from dipcli.nets.architecture import NORMS, Architecture, NetworkSettings, Size
+from dipcli.nets.cost import Layer, upsampling
 
-from dipcli.nets.architecture import Architecture
-from dipcli.nets.imaging import Imaging
-from dipcli.nets.layers import Conv, Stage, Upsampling
-
-
-def build(arch: Architecture, channels: int, size: tuple[int, int]) -> nn.Module:  # noqa: ARG001
-    """The network of an image of so many channels; the sides are multiples of `arch.multiple`.
-
-    Its weights are drawn as by He and others (2015), the variance 2 / fan-in: six times torch's.
-    """
-    body = Decoder(arch, arch.entering(channels))
-    net = Imaging(arch, body, Conv(arch.levels("width")[0], channels, 1))
-    with torch.no_grad():
-        for conv in (*(m.conv for m in net.modules() if isinstance(m, Stage)), net.last):
-            conv.weight.mul_(math.sqrt(6))
-    return net
+if TYPE_CHECKING:
+    from torch import nn
 
 
-class Decoder(nn.Module):
-    """Two stages at the size of the input; then for each level upsampling and two stages."""
+class Decoder(Architecture):
+    """Convolutions between upsamplings, without encoder and skips (Shi and others, 2022)."""
 
-    def __init__(self, arch: Architecture, before: int) -> None:
-        super().__init__()
-        deepest, kernel = arch.levels("width")[-1], arch.levels("kernel")[-1]
-        stages = [Stage(arch, before, deepest, kernel), Stage(arch, deepest, deepest, kernel)]
-        before = deepest
-        for level in reversed(range(arch.depth)):
-            width, kernel, dropped = (
-                arch.levels(name)[level] for name in ("width", "kernel", "dropout")
-            )
-            up = Upsampling(arch, before, level)
-            stages += [
-                Stage(arch, before, width, kernel, up=up),
-                Stage(arch, width, width, kernel, dropped=dropped),
-            ]
+    name: ClassVar[str] = "decoder"
+    preset: ClassVar[str] = "shi"
+    spatial: ClassVar[bool] = True
+    levelled: ClassVar[bool] = True
+    grows: ClassVar[bool] = True
+
+    def build(self, network: NetworkSettings, channels: int, size: Size) -> nn.Module:
+        from dipcli.nets.decoders import decoder
+
+        return decoder(network, channels)
+
+    def layers(
+        self, network: NetworkSettings, channels: int, size: Size, batch: int
+    ) -> Iterator[Layer]:
+        pixels = [math.prod(s) for s in network.sizes(size)]
+        norm, before = NORMS[network.norm], network.entering(channels)
+        for level in reversed(range(network.depth)):
+            width, kernel = network.level(level, "width", "kernel")
+            if level == network.depth - 1:
+                yield Layer(before, width, kernel, pixels[-1], width * (1 + norm))
+                yield Layer(width, width, kernel, pixels[-1], width * (1 + norm))
+                before = width
+            yield from upsampling(network, level, before, pixels[level + 1])
+            yield Layer(before, width, kernel, pixels[level], width * (1 + norm))
+            yield Layer(width, width, kernel, pixels[level], width * (1 + norm))
             before = width
-        self.stages = nn.ModuleList(stages)
-
-    def forward(self, x: Tensor) -> Tensor:
-        for stage in self.stages:
-            x = stage(x)
-        return x
+        yield Layer(before, channels, 1, pixels[0], channels)

@@ -1,48 +1,48 @@
-"""The deep decoder of Heckel and Hand (ICLR 2019): no convolution over space, few parameters.
+"""`deep-decoder`: of Heckel and Hand (ICLR 2019).
 
-The sizes of its images are those of Heckel and Soltanolkotabi (ICML 2020), who take any.
+The sizes of its levels are those of Heckel and Soltanolkotabi (ICML 2020), who make any size.
 """
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
 
-from dipcli.nets.architecture import Architecture
-from dipcli.nets.imaging import Imaging
-from dipcli.nets.layers import ActiveStage, Conv, Upsampling, convolve
+from dipcli.nets.architecture import NORMS, Architecture, NetworkSettings, Size
+from dipcli.nets.cost import Layer, upsampling
 
-
-def build(arch: Architecture, channels: int, size: tuple[int, int]) -> nn.Module:
-    """The network of an image of so many channels and of `size` (height, width)."""
-    body = DeepDecoder(arch, arch.entering(channels), size)
-    return Imaging(arch, body, Conv(arch.levels("width")[0], channels, 1, bias=False))
+if TYPE_CHECKING:
+    from torch import nn
 
 
-class DeepDecoder(nn.Module):
-    """For each level a 1 x 1 convolution and an upsampling; at the end one more convolution."""
+class DeepDecoder(Architecture):
+    """1 x 1 convolutions between upsamplings: few parameters (Heckel and Hand, 2019)."""
 
-    def __init__(self, arch: Architecture, before: int, size: tuple[int, int]) -> None:
-        super().__init__()
-        self.sizes = arch.sizes(size)[-2::-1]  # after each level, coarse to fine
-        levels = []
-        for level in reversed(range(arch.depth)):
-            width, dropped = (arch.levels(name)[level] for name in ("width", "dropout"))
-            up = Upsampling(arch, width, level)
-            levels.append(Level(arch, before, width, up=up, dropped=dropped))
+    name: ClassVar[str] = "deep-decoder"
+    preset: ClassVar[str] = "heckel"
+    levelled: ClassVar[bool] = True
+    grows: ClassVar[bool] = True
+    stretches: ClassVar[bool] = True
+
+    def own_channels(self, network: NetworkSettings, channels: int) -> int:
+        return int(network.levels("width")[-1])
+
+    def build(self, network: NetworkSettings, channels: int, size: Size) -> nn.Module:
+        from dipcli.nets.decoders import deep_decoder
+
+        return deep_decoder(network, channels, size)
+
+    def layers(
+        self, network: NetworkSettings, channels: int, size: Size, batch: int
+    ) -> Iterator[Layer]:
+        pixels = [math.prod(s) for s in network.sizes(size)]
+        norm, before = NORMS[network.norm], network.entering(channels)
+        for level in reversed(range(network.depth)):
+            (width,) = network.level(level, "width")
+            yield Layer(before, width, 1, pixels[level + 1], 0)
+            yield from upsampling(network, level, width, pixels[level + 1])
+            yield Layer(width, width, 0, pixels[level], width * norm)
             before = width
-        self.levels = nn.ModuleList(levels)
-        self.mix = ActiveStage(arch, before, before)
-
-    def forward(self, x: Tensor) -> Tensor:
-        for level, size in zip(self.levels, self.sizes, strict=True):
-            x = level(x, size)
-        y: Tensor = self.mix(x)
-        return y
-
-
-class Level(ActiveStage):
-    """Upsampled after its convolution, which is so done on fewer pixels."""
-
-    def forward(self, x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        assert self.up is not None
-        return self.finish(self.up(convolve(x, self.conv.weight, 1, self.pad), size))
+        yield Layer(before, before, 1, pixels[0], before * norm)
+        yield Layer(before, channels, 1, pixels[0], 0)

@@ -1,39 +1,48 @@
-"""The hour-glass with skip connections of Ulyanov, Vedaldi and Lempitsky (CVPR 2018)."""
+"""`dip`: the hourglass of the deep image prior."""
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING, ClassVar
 
-from dipcli.nets.architecture import Architecture
-from dipcli.nets.imaging import Imaging
-from dipcli.nets.layers import Conv, Stage, Up
+from dipcli.nets.architecture import NORMS, Architecture, NetworkSettings, Size
+from dipcli.nets.cost import Layer, upsampling
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
-def build(arch: Architecture, channels: int, size: tuple[int, int]) -> nn.Module:  # noqa: ARG001
-    """The network of an image of so many channels; the sides are multiples of `arch.multiple`."""
-    level = Level(arch, arch.entering(channels), 0)
-    return Imaging(arch, level, Conv(arch.levels("width")[0], channels, 1))
+class Dip(Architecture):
+    """Hourglass with skip connections, of the deep image prior (Ulyanov and others, 2018)."""
 
+    name: ClassVar[str] = "dip"
+    preset: ClassVar[str] = "ulyanov"
+    spatial: ClassVar[bool] = True
+    levelled: ClassVar[bool] = True
 
-class Level(nn.Module):
-    """One level of the hour-glass, and within it all that are deeper."""
+    def build(self, network: NetworkSettings, channels: int, size: Size) -> nn.Module:
+        from dipcli.nets.hourglass import hourglass
 
-    def __init__(self, arch: Architecture, before: int, level: int) -> None:
-        super().__init__()
-        width, skip, kernel, stride, dropped = (
-            arch.levels(name)[level] for name in ("width", "skip", "kernel", "stride", "dropout")
-        )
-        deepest = level == arch.depth - 1
-        self.skip = Stage(arch, before, skip) if skip else None
-        self.down = Stage(arch, before, width, kernel, stride)
-        self.refine = Stage(arch, width, width, kernel)
-        self.deeper = nn.Identity() if deepest else Level(arch, width, level + 1)
-        deeper = width if deepest else arch.levels("width")[level + 1]
-        self.up = Up(arch, skip, deeper, width, kernel, level)
-        self.mix = Stage(arch, width, width, dropped=dropped)
+        return hourglass(network, channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        skip = None if self.skip is None else self.skip(x)
-        deeper = self.deeper(self.refine(self.down(x)))
-        y: Tensor = self.mix(self.up(deeper, skip))
-        return y
+    def layers(
+        self, network: NetworkSettings, channels: int, size: Size, batch: int
+    ) -> Iterator[Layer]:
+        pixels = [math.prod(s) for s in network.sizes(size)]
+        widths, norm = network.levels("width"), NORMS[network.norm]
+        entering = network.entering(channels)
+        for level, (here, below) in enumerate(pairwise(pixels)):
+            width, skip, kernel = network.level(level, "width", "skip", "kernel")
+            deeper = widths[level + 1] if level + 1 < network.depth else width
+            if skip:
+                yield Layer(entering, skip, 1, here, skip * (1 + norm))
+            yield Layer(entering, width, kernel, below, width * (1 + norm))
+            yield Layer(width, width, kernel, below, width * (1 + norm))
+            yield from upsampling(network, level, deeper, below)
+            joined = skip + deeper
+            yield Layer(joined, width, kernel, here, width * (1 + norm) + joined * norm)
+            yield Layer(width, width, 1, here, width * (1 + norm))
+            entering = width
+        yield Layer(widths[0], channels, 1, pixels[0], channels)

@@ -1,52 +1,49 @@
-"""The two-layer generator of Heckel and Soltanolkotabi (ICLR 2020): G(C) = ReLU(U C) v."""
+"""`generator`: the two-layer generator of Heckel and Soltanolkotabi (ICLR 2020)."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-from torch import Tensor, nn
+from dipcli.errors import UsageError
+from dipcli.nets.architecture import Architecture, NetworkSettings, Size
+from dipcli.nets.cost import Layer
 
-from dipcli.nets.architecture import Architecture
-from dipcli.nets.layers import Upsampling, convolve
-
-SPREAD = 0.1  # of the coefficients at the start; the paper wants it small
-
-
-def build(arch: Architecture, channels: int, size: tuple[int, int]) -> nn.Module:
-    """The network of an image of so many channels and of `size` (height, width)."""
-    return Generator(arch, channels, size)
+if TYPE_CHECKING:
+    from torch import nn
 
 
-class Generator(nn.Module):
-    """To an image (1, channels, h, w), which no sigmoid keeps in 0..1; what comes in is ignored.
+class Generator(Architecture):
+    """Learned coefficients, upsampled, rectified and summed (Heckel and Soltanolkotabi, 2020)."""
 
-    The coefficients C are learnt, and nothing else is: U upsamples them, through all levels at
-    once, and v sums the rectified channels with the weights 1 and -1 (over the root of their
-    number), half of each, dealt out anew for each channel of the image.
-    """
+    name: ClassVar[str] = "generator"
+    sigmoid: ClassVar[bool] = False
+    preset: ClassVar[str] = "heckel"
+    takes_image: ClassVar[bool] = False
+    grows: ClassVar[bool] = True
+    stretches: ClassVar[bool] = True
 
-    signs: Tensor
+    def entering(self, network: NetworkSettings, channels: int) -> int:
+        return 0
 
-    def __init__(self, arch: Architecture, channels: int, size: tuple[int, int]) -> None:
-        super().__init__()
-        width = arch.levels("width")[0]
-        *sizes, smallest = arch.sizes(size)
-        self.sizes = sizes[::-1]
-        self.ups = nn.ModuleList(Upsampling(arch, width, i) for i in reversed(range(arch.depth)))
-        drawn = SPREAD * torch.randn(1, width, *smallest)
-        self.coefficients = nn.Parameter(drawn.contiguous(memory_format=torch.channels_last))
-        halves = torch.arange(width) < (width + 1) // 2
-        dealt = torch.stack([halves[torch.randperm(width)] for _ in range(channels)])
-        signs = torch.where(dealt, 1.0, -1.0) / math.sqrt(width)
-        self.register_buffer("signs", signs, persistent=False)
+    def check(self, settings: NetworkSettings) -> None:
+        super().check(settings)
+        if any(settings.upsampling(level).learned for level in range(settings.depth)):
+            msg = "--arch generator has a fixed upsampling; use another one than --upsample deconv"
+            raise UsageError(msg)
 
-    def forward(self, z: Tensor) -> Tensor:
-        device = z.device.type
-        low = torch.is_autocast_enabled(device)
-        dtype = torch.get_autocast_dtype(device) if low else z.dtype
-        with torch.autocast(device, enabled=False):
-            x = self.coefficients.to(dtype)
-            for up, size in zip(self.ups, self.sizes, strict=True):
-                x = up(x, size)
-            return convolve(torch.relu(x).to(z.dtype), self.signs[:, None, None], 1, "zero")
+    def build(self, network: NetworkSettings, channels: int, size: Size) -> nn.Module:
+        from dipcli.nets import decoders
+
+        return decoders.Generator(network, channels, size)
+
+    def layers(
+        self, network: NetworkSettings, channels: int, size: Size, batch: int
+    ) -> Iterator[Layer]:
+        *sizes, smallest = (math.prod(s) for s in network.sizes(size))
+        width = network.levels("width")[0]
+        yield Layer(0, width, 0, smallest, width * smallest)  # the coefficients
+        yield from (Layer(width, width, 0, pixels, 0) for pixels in sizes)
+        # the weights of the last sum are fixed: they cost time, but are no parameters
+        yield Layer(width, channels, 1, sizes[0], -width * channels)

@@ -1,11 +1,11 @@
-"""What convolutional networks have in common: how they begin, and how they end in an image."""
+"""The first and the last layer that convolutional networks share."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from dipcli.nets.architecture import Architecture
+from dipcli.nets.architecture import NetworkSettings
 from dipcli.nets.layers import Conv, convolve
 from dipcli.nets.lipschitz import Bound
 
@@ -16,11 +16,11 @@ class Imaging(nn.Module):
     Under autocast it computes in autocast's precision, except for statistics and the last layer.
     """
 
-    def __init__(self, arch: Architecture, body: nn.Module, last: Conv) -> None:
+    def __init__(self, network: NetworkSettings, body: nn.Module, last: Conv) -> None:
         super().__init__()
         self.body = body
         self.last = last
-        self.bound = Bound(body, arch.bound) if arch.bound else None
+        self.bound = Bound(body, network.bound) if network.bound else None
 
     def forward(self, z: Tensor) -> Tensor:
         device = z.device.type

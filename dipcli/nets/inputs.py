@@ -1,4 +1,4 @@
-"""What goes into a network: z, drawn once per run and fixed from then on."""
+"""The input z of a network, drawn once per run and fixed from then on."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dipcli.errors import UsageError
-from dipcli.nets.architecture import Architecture
+from dipcli.nets.architecture import NetworkSettings, Size
 
 if TYPE_CHECKING:
-    from dipcli.images import Floats
+    from dipcli.arrays import Floats
 
 
 def make(
-    arch: Architecture,
+    network: NetworkSettings,
     channels: int,
-    size: tuple[int, int],
+    size: Size,
     generator: torch.Generator,
     target: Floats | None = None,
 ) -> Tensor:
-    """The input (1, c, h, w), float32, of a network whose image has so many channels and `size`.
+    """The input (1, c, h, w), float32, of a network whose output has `channels` and `size`.
 
-    (h, w) is that size, or that of its smallest level where the network begins there. `target`,
-    (channel, y, x), is for the input that is the image itself.
+    (h, w) is that size, or that of the deepest level if the network grows from there. `target`,
+    (channel, y, x), is used by `--input image` alone.
     """
-    entry = arch.entry(size)
-    shape = (1, arch.entering(channels), *entry)
-    if arch.arch == "generator":
+    entry = network.entry(size)
+    shape = (1, network.entering(channels), *entry)
+    if not shape[1]:
         return torch.empty(shape)
-    if arch.arch == "relunet" or arch.input == "meshgrid":
+    if network.architecture.by_pixel or network.input == "meshgrid":
         return coordinates(entry)
-    if arch.input == "image":
+    if network.input == "image":
         if target is None:
-            msg = "--input image takes what goes in from an image, and there is none here"
+            msg = "--input image needs an image; use another --input where there is none"
             raise UsageError(msg)
         return enter(filled(target), size, entry)
-    if arch.input == "fourier":
+    if network.input == "fourier":
         return waves(shape, generator)
-    if arch.input_distribution == "normal":
-        return blurred(torch.randn(shape, generator=generator), arch.input_sigma)
-    return blurred(0.1 * torch.rand(shape, generator=generator), arch.input_sigma)
+    if network.input_distribution == "normal":
+        return blurred(torch.randn(shape, generator=generator), network.input_sigma)
+    return blurred(0.1 * torch.rand(shape, generator=generator), network.input_sigma)
 
 
-def coordinates(size: tuple[int, int]) -> Tensor:
-    """Where each pixel is: (1, 2, h, w), y / (h - 1) and x / (w - 1); 0 where a side is 1."""
+def coordinates(size: Size) -> Tensor:
+    """Coordinates of pixels, (1, 2, h, w): y / (h - 1) and x / (w - 1); 0 if a side is 1."""
     y, x = (torch.arange(n) / max(n - 1, 1) for n in size)
     return torch.stack(torch.meshgrid(y, x, indexing="ij"))[None]
 
@@ -61,9 +61,9 @@ def waves(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
 
 
 def blurred(noise: Tensor, sigma: float) -> Tensor:
-    """Smoothed by a Gaussian, reflected at the border; its variance falls, and is left so.
+    """Blur noise with a Gaussian, reflected at the border.
 
-    Liu and others (ECCV 2024) do that, and no more.
+    Its variance falls and is not restored, as in Liu and others (ECCV 2024).
     """
     if not sigma:
         return noise
@@ -73,16 +73,16 @@ def blurred(noise: Tensor, sigma: float) -> Tensor:
 
 
 def filled(target: Floats) -> Floats:
-    """The target with the means of its channels where it is unknown, (channel, y, x)."""
+    """The target with unknown pixels set to the mean of their channel, (channel, y, x)."""
     unknown = np.isnan(target)
     means = [np.nanmean(target if no.all() else c) for c, no in zip(target, unknown, strict=True)]
     return np.where(unknown, np.array(means, np.float32)[:, None, None], target)
 
 
-def enter(image: Floats, size: tuple[int, int], entry: tuple[int, int]) -> Tensor:
-    """An image (channel, y, x) as it goes in, (1, channel, *entry): reflected to `size`, averaged.
+def enter(image: Floats, size: Size, entry: Size) -> Tensor:
+    """An image (channel, y, x) as an input (1, channel, *entry): padded to `size`, averaged.
 
-    This is linear: a change of the image goes in the same way.
+    This is linear, so it also maps a change of the image to a change of the input.
     """
     beyond = [(0, n - m) for n, m in zip(size, image.shape[1:], strict=True)]
     whole = torch.from_numpy(np.pad(image, [(0, 0), *beyond], mode="reflect"))[None]

@@ -1,46 +1,48 @@
-"""DIP-Linear: the hour-glass with a fully connected layer in place of each convolution.
+"""`linear`: DIP-Linear of Chakrabarty and Maji (2019).
 
-Chakrabarty and Maji (2019) made it to show that the bias of the hour-glass comes from its
-convolutions: without them nothing is smoother than the noise, and nothing is denoised.
+They made it to show that the bias of the hourglass comes from its convolutions: without them the
+output is as rough as the noise, and nothing is denoised.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-from torch import Tensor, nn
+from dipcli.nets.architecture import Architecture, NetworkSettings, Size
+from dipcli.nets.cost import Layer
 
-from dipcli.nets.architecture import Architecture
-from dipcli.nets.layers import activation
-
-
-def build(arch: Architecture, channels: int, size: tuple[int, int]) -> nn.Module:
-    """The network of an image of so many channels and of `size` (height, width)."""
-    return Linear(arch, channels, size)
+if TYPE_CHECKING:
+    from torch import nn
 
 
-class Linear(nn.Module):
-    """From an input (1, c, h, w) to an image (1, channels, h, w) in 0..1.
+class Linear(Architecture):
+    """Hourglass with fully connected layers in place of convolutions: a control experiment."""
 
-    No normalisation, no sampling, no skips. A level of the hour-glass has two convolutions on
-    the way down and two (k x k, 1 x 1) on the way up, and one more makes the image: 4 depth + 1
-    layers, of which the first reads the whole input and the last writes the whole image.
-    """
+    name: ClassVar[str] = "linear"
+    preset: ClassVar[str] = "chakrabarty"
+    convolutional: ClassVar[bool] = False
+    flat: ClassVar[bool] = True
+    exact: ClassVar[bool] = True  # each weight is used once, so rounding costs more than it saves
 
-    def __init__(self, arch: Architecture, channels: int, size: tuple[int, int]) -> None:
-        super().__init__()
-        down = arch.levels("width")
+    def ends(self, network: NetworkSettings, channels: int, size: Size) -> list[int]:
+        """The widths between the layers, from the input to the image."""
+        down = network.levels("width")
         hidden = [width for width in (*down, *reversed(down)) for _ in range(2)]
-        self.shape = (1, channels, *size)
-        ends = [arch.entering(channels) * math.prod(size), *hidden, math.prod(self.shape)]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(ends))
-        self.activation = activation(arch.activation)
+        pixels = math.prod(size)
+        return [network.entering(channels) * pixels, *hidden, channels * pixels]
 
-    def forward(self, z: Tensor) -> Tensor:
-        *hidden, last = self.layers
-        x = z.flatten(1)
-        for layer in hidden:
-            x = self.activation(layer(x))
-        return torch.sigmoid(last(x)).reshape(self.shape)
+    def build(self, network: NetworkSettings, channels: int, size: Size) -> nn.Module:
+        from dipcli.nets import perceptron
+        from dipcli.nets.activations import ACTIVATIONS
+
+        activation = ACTIVATIONS.parse(network.activation)
+        ends = self.ends(network, channels, size)
+        return perceptron.Linear(ends, (1, channels, *size), activation)
+
+    def layers(
+        self, network: NetworkSettings, channels: int, size: Size, batch: int
+    ) -> Iterator[Layer]:
+        yield from (Layer(a, b, 1, 1, b) for a, b in pairwise(self.ends(network, channels, size)))

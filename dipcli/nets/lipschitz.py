@@ -1,8 +1,8 @@
-"""A bound on the convolutions over space: Shi, Mettes, Maji and Snoek (IJCV 2022).
+"""An upper bound on the spectral norm of k x k convolutions: Shi and others (IJCV 2022).
 
 The spectral norm of a convolution's weights, as a matrix (out, in * y * x), is the root of the
-largest eigenvalue of its product with its own transpose. That matrix is small, and those of all
-layers are done at once: some 20 times faster than their singular values one by one.
+largest eigenvalue of its product with its own transpose. That product is small, and all layers are
+computed at once, which is some 20 times faster than singular values layer by layer.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from torch import Tensor, nn
 
 from dipcli.nets.layers import Conv, Up
 
-Matrix = Sequence[Tensor]  # its parts (out, ...), which are side by side
+Matrix = Sequence[Tensor]  # parts (out, ...) of one matrix, side by side
 
 
 class Bound:
-    """Makes the weights of a network smaller, each time it is called, where they exceed `limit`.
+    """Scale the weights of a network down to the limit, at each call.
 
-    A convolution uses W / max(1, norm / limit). The norm counts as a constant in the gradient, and
-    1 x 1 convolutions are left alone, both as published. For a transposed convolution W is that
-    of the convolution which it is the transpose of.
+    A convolution uses W / max(1, norm / limit). The norm is a constant in the gradient, and
+    1 x 1 convolutions have no bound, both as published. For a transposed convolution W is that
+    of the convolution of which it is the transpose.
     """
 
     def __init__(self, net: nn.Module, limit: float) -> None:
         self.limit = limit
-        skips = {m.stage.conv: m.of_skip for m in net.modules() if isinstance(m, Up)}
+        skips = {m.stage.conv: m.skip_weight for m in net.modules() if isinstance(m, Up)}
         self.convs = [m for m in net.modules() if isinstance(m, Conv) and m.weight.shape[1] > 1]
         parts = ((conv.weight, skips.get(conv)) for conv in self.convs)
         self.matrices = [[part for part in both if part is not None] for both in parts]
@@ -40,7 +40,7 @@ class Bound:
 
 
 def spectral_norms(matrices: Sequence[Matrix]) -> Tensor:
-    """The largest singular value of each, (n,)."""
+    """The largest singular value of each matrix, (n,)."""
     norms: dict[int, Tensor] = {}
     grams = {i: _gram(matrix) for i, matrix in enumerate(matrices)}
     for side in {len(gram) for gram in grams.values()}:
@@ -51,7 +51,7 @@ def spectral_norms(matrices: Sequence[Matrix]) -> Tensor:
 
 
 def _gram(matrix: Matrix) -> Tensor:
-    """The product with its own transpose, from the side on which it is smaller."""
+    """The product of a matrix with its own transpose, on the side that makes it smaller."""
     parts = [part.flatten(1) for part in matrix]
     if len(parts[0]) > sum(part.shape[1] for part in parts):
         whole = torch.cat(parts, 1)

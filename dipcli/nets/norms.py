@@ -1,6 +1,6 @@
-"""Normalisations, by the statistics of the image at hand, when fitting as when showing.
+"""Normalisations by the statistics of the present image, without running statistics.
 
-A channel that is constant, such as one of a single pixel, becomes its shift.
+A constant channel, such as one of a single pixel, becomes its shift.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PIXELS = (2, 3)  # the axes of an image
 
 
 class BatchNorm(nn.Module):
-    """Each channel to a mean and a deviation that are learnt; there are no running statistics."""
+    """Give each channel a learned mean and a learned standard deviation."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -29,13 +29,13 @@ class BatchNorm(nn.Module):
         return torch.batch_norm(x, self.weight, self.bias, None, None, True, 0.0, EPSILON, False)
 
     def before_bilinear(self, x: Tensor) -> Tensor:
-        """What, upsampled by 2, is what x would be if it were upsampled and then normalised."""
+        """Normalise x so that upsampling it by 2 equals norm(upsample(x))."""
         result: Tensor = _BeforeBilinear.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call]
         return result
 
 
 class MeanOnly(nn.Module):
-    """Each channel to a mean that is learnt; what it varies by stays, and so does a bound on it.
+    """Give each channel a learned mean; its standard deviation stays, so a Lipschitz bound holds.
 
     Shi, Mettes, Maji and Snoek (IJCV 2022).
     """
@@ -49,7 +49,7 @@ class MeanOnly(nn.Module):
         return result
 
     def before_bilinear(self, x: Tensor) -> Tensor:
-        """What, upsampled by 2, is what x would be if it were upsampled and then normalised."""
+        """Normalise x so that upsampling it by 2 equals norm(upsample(x))."""
         return self(x)  # type: ignore[no-any-return]
 
 
@@ -57,14 +57,14 @@ Norm = BatchNorm | MeanOnly
 
 
 def make(name: str, channels: int) -> Norm | None:
-    """The normalisation of that name; none where there is nothing to normalise."""
+    """The normalisation of that name; None for `none`, or without channels."""
     if name == "none" or not channels:
         return None
     return BatchNorm(channels) if name == "batch" else MeanOnly(channels)
 
 
 class _MeanOnly(torch.autograd.Function):
-    """By hand it is two passes over the image each way, by torch's own operations five."""
+    """Two passes over the image each way; torch's own operations take five."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, shift: Tensor) -> Tensor:
@@ -80,9 +80,9 @@ class _MeanOnly(torch.autograd.Function):
 
 
 class _BeforeBilinear(torch.autograd.Function):
-    """Upsampling U leaves the mean as it is; of the rest, x, the variance becomes x'U'U x / 4n.
+    """Upsampling U keeps the mean; the variance of the centred image x becomes x'U'U x / 4n.
 
-    U'U / 4 is a convolution with (3 10 3) / 16 along each axis, where the border is repeated.
+    U'U / 4 is a convolution with (3 10 3) / 16 along each axis, with the border repeated.
     """
 
     @staticmethod
@@ -107,5 +107,5 @@ class _BeforeBilinear(torch.autograd.Function):
 
 
 def _on_image(x: Tensor) -> Tensor:
-    """One value per channel."""
+    """One value per channel, in the shape that multiplies an image."""
     return x.view(1, -1, 1, 1)

@@ -1,7 +1,7 @@
 """Borders and windows of images that stay channels_last.
 
-torch's own reflection has no kernel for them: it copies to the other layout and back. It also
-refuses a border as wide as the image; here a reflection goes on to and fro.
+torch's own reflection has no kernel for this layout: it copies to the other one and back. It also
+refuses a border as wide as the image; here the reflection continues back and forth.
 """
 
 from __future__ import annotations
@@ -16,27 +16,29 @@ Pairs = list[tuple[int, int]]
 
 
 def pad(x: Tensor, border: int, how: str) -> Tensor:
-    """(1, c, h, w) with a border: zero, a reflection about its last pixels, or these repeated.
+    """Add a border to (1, c, h, w): "zero", "reflect", "repeat" (the last pixels) or "spaced".
 
-    "spaced" is the reflection of the image with a zero after each of its pixels, without the zeros.
+    "spaced" reflects the image with a zero after each pixel, and then leaves the zeros out.
     """
     if not border:
         return x
     if how == "zero":
         return F.pad(x, [border] * 4)
+    if x.is_cuda and how == "reflect" and border < min(x.shape[2:]):
+        return F.pad(x, [border] * 4, mode="reflect")  # one kernel in place of one per border pixel
     rows, columns = (_sources(n, border, how) for n in x.shape[2:])
     result: Tensor = _Pad.apply(x, border, rows, columns)  # type: ignore[no-untyped-call]
     return result
 
 
 def windows(x: Tensor, side: int, stride: int) -> Tensor:
-    """(1, c, h, w) -> (1, y, x, side * side * c): what a convolution looks at, pixel by pixel."""
+    """(1, c, h, w) -> (1, y, x, side * side * c): the window of a convolution at each pixel."""
     result: Tensor = _Windows.apply(x, side, stride)  # type: ignore[no-untyped-call]
     return result
 
 
 def _sources(n: int, border: int, how: str) -> Pairs:
-    """Which pixel of the padded axis each one of its border takes its value from."""
+    """Pairs (border pixel, the pixel whose value it copies), both on the padded axis."""
     turn = 2 * n - 1 if how == "spaced" else max(2 * n - 2, 1)
     pairs = []
     for i in (*range(-border, 0), *range(n, n + border)):
@@ -82,10 +84,10 @@ class _Windows(torch.autograd.Function):
         h, w = ((length - side) // stride + 1 for length in size)
         ctx.side, ctx.stride, ctx.shape = side, stride, x.shape
         x = x.permute(0, 2, 3, 1)
-        seen = x.new_empty(n, h, w, side, side, c)
+        result = x.new_empty(n, h, w, side, side, c)
         for i, j, ys, xs in _shifts(side, stride, h, w):
-            seen[:, :, :, i, j] = x[:, ys, xs]
-        return seen.flatten(3)
+            result[:, :, :, i, j] = x[:, ys, xs]
+        return result.flatten(3)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
@@ -98,7 +100,7 @@ class _Windows(torch.autograd.Function):
 
 
 def _shifts(side: int, stride: int, h: int, w: int) -> list[tuple[int, int, slice, slice]]:
-    """For each place in a window, the pixels that are seen there."""
+    """For each place in a window, the rows and columns of the pixels there."""
 
     def every(start: int, count: int) -> slice:
         return slice(start, start + stride * (count - 1) + 1, stride)

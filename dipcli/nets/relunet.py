@@ -1,44 +1,42 @@
-"""ReLUNet: an MLP from the place of a pixel to its colour (Chakrabarty and Maji, 2019)."""
+"""`relunet`: a network from the coordinates of a pixel to its colour (Chakrabarty and Maji)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-from torch import Tensor, nn
+from dipcli.nets.architecture import Architecture, NetworkSettings, Size
+from dipcli.nets.cost import Layer
 
-from dipcli.nets.architecture import Architecture
-
-
-def build(arch: Architecture, channels: int, size: tuple[int, int]) -> nn.Module:  # noqa: ARG001
-    """As many layers as `arch.depth` says; published: 10, of width 256."""
-    return ReLUNet(arch, channels)
+if TYPE_CHECKING:
+    from torch import nn
 
 
-class ReLUNet(nn.Module):
-    """From places (1, 2, h, w), as `inputs.coordinates` has them, to an image in 0..1.
+class ReLUNet(Architecture):
+    """Multilayer perceptron from pixel coordinates to colours; published: depth 10, width 256."""
 
-    `forward(z)` gives the whole image, as every network does; `pixels(z, index)` those pixels
-    alone, which is what one step of its published fit looks at.
-    """
+    name: ClassVar[str] = "relunet"
+    preset: ClassVar[str] = "chakrabarty"
+    takes_image: ClassVar[bool] = False
+    convolutional: ClassVar[bool] = False
+    flat: ClassVar[bool] = True
+    by_pixel: ClassVar[bool] = True
+    exact: ClassVar[bool] = True  # beyond 256 pixels, bfloat16 rounds the coordinates of neighbours
 
-    def __init__(self, arch: Architecture, channels: int) -> None:
-        super().__init__()
-        ends = [2, *arch.levels("width")[:-1], channels]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(ends))
+    def entering(self, network: NetworkSettings, channels: int) -> int:
+        return 2
 
-    def forward(self, z: Tensor) -> Tensor:
-        colours = self.colours(z[0].flatten(1).T)  # (h * w, channel)
-        return colours.T.reshape(1, -1, *z.shape[2:])
+    def ends(self, network: NetworkSettings, channels: int) -> list[int]:
+        """The widths between the layers, from the coordinates to the colour."""
+        return [2, *network.levels("width")[:-1], channels]
 
-    def pixels(self, z: Tensor, index: Tensor) -> Tensor:
-        """The colours (n, channel) of n pixels; `index` counts row by row: y * w + x."""
-        return self.colours(z[0].flatten(1).T[index])
+    def build(self, network: NetworkSettings, channels: int, size: Size) -> nn.Module:
+        from dipcli.nets import perceptron
 
-    def colours(self, places: Tensor) -> Tensor:
-        """(n, 2) -> (n, channel)."""
-        *hidden, last = self.layers
-        x = places
-        for layer in hidden:
-            x = torch.relu(layer(x))
-        return torch.sigmoid(last(x))
+        return perceptron.ReLUNet(self.ends(network, channels))
+
+    def layers(
+        self, network: NetworkSettings, channels: int, size: Size, batch: int
+    ) -> Iterator[Layer]:
+        yield from (Layer(a, b, 1, batch, b) for a, b in pairwise(self.ends(network, channels)))

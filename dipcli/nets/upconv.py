@@ -2,19 +2,18 @@
 
 Along one axis, let x be the small image, u[2i] = u[2i + 1] = x[i] its nearest upsampling, and
 l, c, r the kernel. Since u repeats itself, the convolution q of u needs three products per pixel
-of x, not six: those of x with the kernel's sum, and of the differences of x with its two ends,
+of x, not six: x times the sum of the kernel, and the differences of x times its two ends,
 
     q[2i]     = (l + c + r) x[i] - l (x[i] - x[i-1])
     q[2i + 1] = (l + c + r) x[i] + r (x[i+1] - x[i])
 
 and along both axes nine, not 36. They are matrix products over the pixels. Bilinear upsampling is
-nearest upsampling followed by (1 2 1) / 4, which may as well come last; and what lies beyond the
-border enters through the first and the last difference. The result is that of the plain way but
-for rounding.
+nearest upsampling followed by (1 2 1) / 4, which may come last; pixels beyond the border enter
+through the first and the last difference. The result equals that of the plain way but for rounding.
 
-So many small steps pay where channels are many. Where they are few, a pixel of x is spread over
-the four of q that it has a part in, by (r, c + r, l + c, l): 16 products for the four pixels of
-the upsampled image, of 36, but one convolution (a transposed one, with stride 2) and no copies.
+These many small steps pay off with many channels. With few, each pixel of x is spread over the
+four pixels of q that depend on it, by (r, c + r, l + c, l): 16 products of 36 for four pixels of
+the upsampled image, but in one transposed convolution with stride 2, and without copies.
 
 Pixels are laid out as (y, x, channel) here.
 """
@@ -29,7 +28,7 @@ from torch.nn import functional as F
 
 from dipcli.nets.padding import pad
 
-MANY = 128  # channels, from which on nine products in many steps are faster than sixteen in one
+MANY = 128  # channels from which on nine products in many steps are faster than sixteen in one
 
 
 def upconv(x: Tensor, weight: Tensor, mode: str, how: str) -> Tensor:
@@ -41,7 +40,7 @@ def upconv(x: Tensor, weight: Tensor, mode: str, how: str) -> Tensor:
 
 
 def _spread(x: Tensor, weight: Tensor, how: str) -> Tensor:
-    """Beyond the border is 0, or the upsampled image reflected: the last pixel of x once more."""
+    """Beyond the border is 0, or the reflected upsampled image: the last pixel of x again."""
     for axis in (1, 2):
         first, middle, last = weight.unbind(axis)
         weight = torch.stack([last, middle + last, first + middle, first], axis)
@@ -59,7 +58,7 @@ class _UpConv(torch.autograd.Function):
         columns = _differences_along_x(x, edge)  # (h, w + 1, i)
         both = _differences_along_x(rows, edge)  # (h + 1, w + 1, i)
         s = _gather_along_x(_mm(x, w[0, 0]), _mm(columns, w[1, 0]), _mm(columns, w[2, 0]), bilinear)
-        # of rows the products for odd and for even q at once: (h + 1, 2w + 2, 2o)
+        # the products of the rows, for odd and for even q at once: (h + 1, 2w + 2, 2o)
         d = _gather_along_x(_mm(rows, w[0, 1:]), _mm(both, w[1, 1:]), _mm(both, w[2, 1:]), bilinear)
         odd, even = d.chunk(2, -1)
         q = _gather(s, odd, even, bilinear)  # (2h + 2, 2w + 2, o), from -1 on
@@ -93,7 +92,7 @@ class _UpConv(torch.autograd.Function):
 
 
 def _kernels(weight: Tensor) -> Tensor:
-    """(o, y, x, i) -> (x, y, o, i): along each axis the sum, the kernel of odd q, and of even q."""
+    """(o, y, x, i) -> (x, y, o, i): along each axis the sum, the weight of odd q, of even q."""
     first, middle, last = weight.unbind(2)
     weight = torch.stack([first + middle + last, last, -first])  # (x, o, y, i)
     first, middle, last = weight.unbind(2)
@@ -108,10 +107,10 @@ def _kernels_adjoint(dw: Tensor) -> Tensor:
 
 
 def _edge(bilinear: bool, how: str) -> float | None:
-    """How many times the border pixel the first and the last difference are; None: mirrored.
+    """Weight of the border pixel in the first and last difference; None: difference mirrored.
 
-    Nearest: the difference to 0 beyond the border, or to the same pixel. Bilinear: q[-1] and its
-    like are summed with weight 1/4, and must give what the padding would have given.
+    Nearest: the difference to 0 beyond the border, or to the same pixel. Bilinear: q[-1] and
+    q[2n] are summed with weight 1/4, and must equal what padding would give.
     """
     if bilinear:
         return 4.0 if how == "zero" else None
@@ -119,7 +118,7 @@ def _edge(bilinear: bool, how: str) -> float | None:
 
 
 def _differences(x: Tensor, edge: float | None, d: Tensor | None = None) -> Tensor:
-    """Along the first axis, and across the border at both ends: n -> n + 1."""
+    """Differences along the first axis, and across the border at both ends: n -> n + 1."""
     n = len(x)
     if d is None:
         d = x.new_empty(n + 1, *x.shape[1:])
@@ -143,7 +142,7 @@ def _differences_along_x(x: Tensor, edge: float | None) -> Tensor:
 
 
 def _add_differences_adjoint(d: Tensor, edge: float | None, x: Tensor) -> None:
-    """Add to x; d is used up."""
+    """Add the gradient to x; d is overwritten."""
     n = len(x)
     if edge is not None:
         x[0].add_(d[0], alpha=edge)
@@ -156,14 +155,14 @@ def _add_differences_adjoint(d: Tensor, edge: float | None, x: Tensor) -> None:
 
 
 def _gather(s: Tensor, a: Tensor, b: Tensor, bilinear: bool, q: Tensor | None = None) -> Tensor:
-    """q from -1 to 2n along the first axis: of n sums and n + 1 products for odd and even each."""
+    """q from -1 to 2n along the first axis, of n sums and n + 1 products each for odd and even."""
     n = len(s)
     if q is None:
         q = s.new_empty(n + 1, 2, *s.shape[1:])
     odd, even = q[:, 0], q[:, 1]  # 2i - 1 and 2i, i from 0 to n
     torch.add(s, a[1:], out=odd[1:])
     torch.add(s, b[:-1], out=even[:-1])
-    if bilinear:  # the image goes on as it ends, and the padding acts through q[-1] and q[2n]
+    if bilinear:  # the border pixel is repeated, and the padding acts through q[-1] and q[2n]
         even[0], odd[n] = s[0], s[-1]
         torch.add(s[0], b[0], out=odd[0])
         torch.add(s[-1], a[n], out=even[n])
@@ -171,7 +170,7 @@ def _gather(s: Tensor, a: Tensor, b: Tensor, bilinear: bool, q: Tensor | None = 
 
 
 def _gather_adjoint(q: Tensor, bilinear: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of s, a and b; q is used up, the latter two are views of it."""
+    """The gradients of s, a and b; q is overwritten, and the latter two are views of it."""
     q = q.view(-1, 2, *q.shape[1:])
     odd, even = q[:, 0], q[:, 1]
     s = odd[1:] + even[:-1]
@@ -197,7 +196,7 @@ def _gather_along_x_adjoint(q: Tensor, bilinear: bool) -> tuple[Tensor, Tensor, 
 
 
 def _inside(q: Tensor, bilinear: bool) -> Tensor:
-    """From (1, o, 2h + 2, 2w + 2), smoothed for bilinear upsampling, to (1, o, 2h, 2w)."""
+    """(1, o, 2h + 2, 2w + 2) -> (1, o, 2h, 2w), smoothed for bilinear upsampling."""
     if bilinear:
         return smooth(q, 1 / 4)
     return q[:, :, 1:-1, 1:-1].contiguous(memory_format=torch.channels_last)
@@ -211,14 +210,14 @@ def _inside_adjoint(g: Tensor, bilinear: bool) -> Tensor:
 
 
 def smooth(x: Tensor, side: float, border: int = 0) -> Tensor:
-    """Each channel convolved with (side, 1 - 2 side, side) along both axes."""
+    """Convolve each channel with (side, 1 - 2 side, side) along both axes."""
     k = x.new_tensor([side, 1 - 2 * side, side])
     c = x.shape[1]
     return F.conv2d(x, (k[:, None] * k).expand(c, 1, 3, 3), padding=border, groups=c)
 
 
 def _image(x: Tensor) -> Tensor:
-    """(y, x, o) -> (1, o, y, x), in that order: the other gives a stride that hides its layout."""
+    """(y, x, o) -> (1, o, y, x); permuted last, or torch does not see that it is channels_last."""
     return x[None].permute(0, 3, 1, 2)
 
 
@@ -232,7 +231,7 @@ def _mm(x: Tensor, w: Tensor) -> Tensor:
 
 
 def _mm_adjoint(*pairs: tuple[Tensor, Tensor]) -> Tensor:
-    """The gradient of what several products were made of."""
+    """The gradient of the factor x that several products share."""
     (g, w), *more = pairs
     dx = _matrix(g) @ _matrix(w)
     for g, w in more:

@@ -1,1 +1,1 @@
-"""Reports of finished and unfinished fits: rows, a document for programs, a page for people."""
+"""Reports of fits: a table of runs, a document for programs, a page for readers."""

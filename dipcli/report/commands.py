@@ -1,36 +1,47 @@
-"""The commands that make a store again, and look into it."""
+"""The settings of a fit for a page, and the commands that repeat it and look into its store."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from dipcli.errors import DipError
-from dipcli.fitting.settings import PRESET_OF, Settings, resolve
-from dipcli.report.given import Given, said
+from dipcli.fitting import tasks
+from dipcli.fitting.code import user_code
+from dipcli.fitting.settings import Settings, flag
+from dipcli.registry import ARCHITECTURES, OPTIMIZERS, PRESETS
+from dipcli.report.stores import StoreRuns, lookup
 
-DECIDING = ("arch", "task", "optimizer")  # what the others' defaults depend on
-UNSAID = ("jobs", "checkpoint_every")  # without effect on what is made
-RECORDED = ("device", "precision", "threads")  # what an auto was decided to be
+DECIDING = ("arch", "task", "optimizer")  # the defaults of the other settings depend on them
+WITHOUT_EFFECT = ("jobs", "checkpoint_every")  # they do not change the result
+RESOLVED = ("device", "precision", "threads")  # the run records what `auto` became
+CODE_PRESET = "ulyanov"  # its values are the defaults of the fields, whatever the network
+CODE_TERMS = {"arch": "Network", "stop": "Stopping rule", "record": "Recorded measures"}
+INVALID = (DipError, TypeError, ValueError, AttributeError, KeyError)  # of attributes of any kind
 
 
 def settings_of(config: Any) -> Settings | None:
-    """The settings that a run records; None where they cannot be those of a fit."""
+    """The settings that a run records; None if they are invalid, or name code of the user's.
+
+    Such code is never loaded: a report must not run what a store names.
+    """
     try:
-        return Settings.from_config(config) if isinstance(config, Mapping) and config else None
-    except (DipError, TypeError, ValueError, AttributeError):
+        if not isinstance(config, Mapping) or not config or user_code(config):
+            return None
+        return Settings.from_config(config)
+    except INVALID:
         return None
 
 
-def commands(given: Given, run: Mapping[str, Any]) -> list[str]:
-    """Of one run of the document, those that make its store and what this report shows."""
-    name = shlex.quote(given.name)
+def commands(store_runs: StoreRuns, run: Mapping[str, Any]) -> list[str]:
+    """The commands that repeat a run of the document, and show what the page shows."""
+    name = shlex.quote(store_runs.name)
     return [
-        *_corrupt(given.store.attrs),
-        *_fit(given, run),
+        *_corrupt(store_runs.store.attrs),
+        *_fit(store_runs, run),
         f"dip spectrum {name} --measure fbc --plot bands.svg",
         f"dip spectrum {name} --measure error --plot error.svg",
         f"dip trajdist {name} --summary",
@@ -38,7 +49,7 @@ def commands(given: Given, run: Mapping[str, Any]) -> list[str]:
 
 
 def _corrupt(attrs: Mapping[str, Any]) -> Iterator[str]:
-    """The degradations that the image says it went through, the first of them first."""
+    """The command that degraded the image, by its history; the oldest degradation is first."""
     steps = []
     history: Any = attrs.get("history")
     while isinstance(history, Mapping):
@@ -53,32 +64,59 @@ def _corrupt(attrs: Mapping[str, Any]) -> Iterator[str]:
         yield f"{pipe} -o {shlex.quote(str(attrs['image']))}"
 
 
-def _fit(given: Given, run: Mapping[str, Any]) -> Iterator[str]:
-    settings = settings_of(run["config"])
-    if settings is None:
-        return
-    preset = PRESET_OF[settings.arch]
-    said_first = {name: getattr(settings, name) for name in DECIDING}
+def _fit(store_runs: StoreRuns, run: Mapping[str, Any]) -> Iterator[str]:
+    """The command of the fit: its preset, and the options that differ from it."""
+    config = run["config"]
+    settings = settings_of(config)
     try:
-        usual = resolve(said_first, preset)
-    except DipError:
+        if settings is not None:
+            preset = settings.architecture.preset
+            values = _values(settings)
+            defaults = _values(Settings(preset, **{name: values[name] for name in DECIDING}))
+        elif isinstance(config, Mapping) and user_code(config):
+            preset, defaults = CODE_PRESET, _defaults(config)
+            values = {name: _plain(config.get(name, value)) for name, value in defaults.items()}
+        else:
+            return
+    except INVALID:
         return
     words = ["--preset", preset]
-    words += [word for name, value in said_first.items() for word in (f"--{name}", value)]
-    for f in fields(Settings):
-        value, flag = getattr(settings, f.name), "--" + f.name.replace("_", "-")
-        if f.name in RECORDED:
-            value = run.get(f.name) or value
-        if f.name in UNSAID + DECIDING or value == getattr(usual, f.name):
+    words += [word for name in DECIDING for word in (flag(name), _word(values[name]))]
+    for name, default in defaults.items():
+        value = run.get(name) or values[name] if name in RESOLVED else values[name]
+        if name in WITHOUT_EFFECT + DECIDING or value == default:
             continue
-        words += [flag] if value is True else [flag, _word(value)]
-    attrs = given.store.attrs
+        words += [flag(name)] if value is True else [flag(name), _word(value)]
+    attrs = store_runs.store.attrs
     page = attrs.get("page")
     page_words = ["--page", str(page)] if type(page) is int and page > 1 else []
-    clean = ["--clean", f"{given.name}/clean"] if given.store.clean is not None else []
+    clean = ["--clean", f"{store_runs.name}/clean"] if store_runs.store.clean is not None else []
     yield shlex.join(
-        ["dip", "fit", str(attrs["image"]), *words, *page_words, *clean, "-o", given.name]
+        ["dip", "fit", str(attrs["image"]), *words, *page_words, *clean, "-o", store_runs.name]
     )
+
+
+def _values(settings: Settings) -> dict[str, Any]:
+    return {f.name: getattr(settings, f.name) for f in fields(Settings)}
+
+
+def _defaults(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of `CODE_PRESET` for a config that names code, as far as no code is needed."""
+    code = user_code(config)
+    arch, task_text, optimizer = (str(config[name]) for name in DECIDING)
+    task = tasks.parse(tasks.AUTO if "task" in code else task_text)
+    values = {f.name: f.default for f in fields(Settings)}
+    values |= PRESETS[CODE_PRESET](task, arch)
+    if "arch" not in code:
+        values |= dict(ARCHITECTURES.parse(arch).defaults)
+    if "task" not in code:
+        values |= dict(task.values)
+    rate = None if "optimizer" in code else OPTIMIZERS.find(optimizer).lr
+    return values if rate is None else {**values, "lr": rate}
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _word(value: Any) -> str:
@@ -87,53 +125,54 @@ def _word(value: Any) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def described(given: Given, runs: list[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """What was fitted and how, as terms and what they are."""
-    attrs = given.store.attrs
-    target = given.store.target
-    channels, height, width = target.shape
+def description(store_runs: StoreRuns, runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """What was fitted and how: rows of a term and its value."""
+    attrs = store_runs.store.attrs
+    channels, height, width = store_runs.store.target.shape
     size = f"{width} x {height} pixels, {channels} channel{'s' * (channels > 1)}"
-    said_of = [("Image", str(attrs["image"])), ("Size", f"{size}, {attrs.get('dtype')}")]
-    return [*said_of, *_network(given, runs, target.shape), *_course(attrs, runs)]
-
-
-def _network(
-    given: Given, runs: list[Mapping[str, Any]], shape: tuple[int, ...]
-) -> Iterator[tuple[str, str]]:
-    """The network and the steps of the first run, of which the others differ by their seed."""
-    from dipcli.nets.cost import cost
-
-    settings = settings_of(runs[0]["config"]) if runs else None
-    yield "Task", str(given.store.attrs["task"])
-    if settings is None:
-        return
-    weights = cost(settings, shape[0], (shape[1], shape[2]), settings.batch).parameters
-    widths = _word(settings.width)
-    yield (
-        "Network",
-        f"{settings.arch}, {settings.depth} levels of width {widths}; {weights:,} weights",
-    )
-    yield "Steps", f"{settings.iterations} at a rate of {settings.lr:g}"
-    warmup = settings.average_warmup
-    at_first = f", at most T / (T + {warmup}) at step T" if warmup else ""
-    mean = f"of weight {settings.average:g}{at_first}" if settings.average else "none"
-    yield "Running mean", mean
-
-
-def _course(attrs: Mapping[str, Any], runs: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    for run in runs:
-        chosen = said(run, "chosen", "iteration")
-        parts = [
-            f"{run['status']}",
-            f"seed {run['seed']}",
-            f"stopping rule {said(run, 'chosen', 'rule')}" if chosen is not None else "",
-            f"estimate at iteration {chosen}" if chosen is not None else "no estimate",
-            f"{run['seconds']:.0f} s" if isinstance(run["seconds"], int | float) else "",
-            f"threads {run['threads']}, {run['precision']}, {run['device']} of {run['host']}",
-            f"error: {run['error']}" if run["error"] else "",
-        ]
-        yield f"run-{run['run']}", "; ".join(part for part in parts if part)
+    rows = [("Image", str(attrs["image"])), ("Size", f"{size}, {attrs.get('dtype')}")]
+    rows.append(("Task", str(attrs["task"])))
+    # the runs of a store differ by their seeds alone
+    rows += _fit_rows(runs[0]["config"], channels, (height, width)) if runs else []
+    rows += [(f"run-{run['run']}", _describe_run(run)) for run in runs]
     history = attrs.get("history")
     if history:
-        yield "Provenance", json.dumps(history, ensure_ascii=False)
-    yield "sha256", str(attrs["sha256"])
+        rows.append(("Provenance", json.dumps(history, ensure_ascii=False)))
+    return [*rows, ("sha256", str(attrs["sha256"]))]
+
+
+def _fit_rows(config: Any, channels: int, size: tuple[int, int]) -> Iterator[tuple[str, str]]:
+    """The network, the steps and the running mean; code of the user's is named, not loaded."""
+    from dipcli.nets.cost import cost
+
+    code = user_code(config) if isinstance(config, Mapping) else {}
+    for name, text in code.items():
+        yield CODE_TERMS.get(name, name.capitalize()), f"{text}, code of the user"
+    if code:
+        config = {name: value for name, value in config.items() if name not in code}
+    settings = settings_of(config)
+    if settings is None:
+        return
+    if not {"arch", "upsample", "activation"} & set(code):
+        weights = cost(settings, channels, size, settings.batch).parameters
+        levels = f"{settings.depth} levels of width {_word(settings.width)}"
+        yield "Network", f"{settings.arch}, {levels}; {weights:,} weights"
+    yield "Iterations", f"{settings.iterations}, learning rate {settings.lr:g}"
+    warmup = settings.average_warmup
+    cap = f", at most T / (T + {warmup}) at step T" if warmup else ""
+    yield "Running mean", f"weight {settings.average:g}{cap}" if settings.average else "none"
+
+
+def _describe_run(run: Mapping[str, Any]) -> str:
+    """Status, seed, estimate, time and machine of a run on one line."""
+    chosen = lookup(run, "chosen", "iteration")
+    parts = [
+        f"{run['status']}",
+        f"seed {run['seed']}",
+        f"stopping rule {lookup(run, 'chosen', 'rule')}" if chosen is not None else "",
+        f"estimate at iteration {chosen}" if chosen is not None else "no estimate",
+        f"{run['seconds']:.0f} s" if isinstance(run["seconds"], int | float) else "",
+        f"threads {run['threads']}, {run['precision']}, {run['device']} of {run['host']}",
+        f"error: {run['error']}" if run["error"] else "",
+    ]
+    return "; ".join(part for part in parts if part)

@@ -1,94 +1,113 @@
-"""The report for programs: a JSON document of a fixed schema, docs/report.schema.json."""
+"""The report for programs: a JSON document with the schema docs/report.schema.json."""
 
 from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Any
 
+import scipy.fft
+
 from dipcli import __version__
 from dipcli.errors import DipError
-from dipcli.measure.trajectories import Compared, summaries
-from dipcli.report.given import Given, status
-from dipcli.report.rows import Facts
+from dipcli.machine import cores
+from dipcli.measure.trajectories import Distances, Progress, summaries
+from dipcli.report.distances import choose_pairs, compare_all
+from dipcli.report.rows import RunFacts
+from dipcli.report.stores import StoreRuns, status
 from dipcli.store import Run
-from dipcli.store.describe import plain
+from dipcli.store.attributes import plain
 
 SCHEMA = 1
 PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "zarr", "matplotlib")
+OnError = Callable[[DipError], object]
+
+
+def report(
+    stores: Sequence[StoreRuns],
+    form: str,
+    progress: Progress,
+    on_error: OnError,
+    title: str = "",
+) -> tuple[bytes, list[str]]:
+    """The bytes of a report (html, md or json) and its notes; frames are read one at a time.
+
+    `on_error` gets the error of each store, run or pair that cannot be read; the rest is reported.
+    """
+    with scipy.fft.set_workers(cores()):
+        pairs, left_out, notes = choose_pairs(stores)
+        distances = compare_all(pairs, progress, on_error)
+        numbers = document(stores, distances, left_out, notes, on_error)
+        if form == "json":
+            text = json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        else:
+            from dipcli.report.page import render
+
+            text = render(form, numbers, stores, distances, title, progress, on_error)
+    return text.encode(errors="backslashreplace"), numbers["notes"]  # a name may be no text
 
 
 def document(
-    stores: Sequence[Given],
-    compared: Sequence[Compared],
+    stores: Sequence[StoreRuns],
+    distances: Sequence[Distances],
     left_out: int,
     notes: Sequence[str],
-    fail: Callable[[DipError], None],
+    on_error: OnError,
 ) -> dict[str, Any]:
-    """The numbers of the stores and what their runs say of themselves; a run that fails is told."""
-    found = {
+    """The numbers and attributes of all stores and runs; a run with an error is left out."""
+    content = {
         "schema": SCHEMA,
-        "stores": [_store(given, fail) for given in stores],
-        "trajdist": list(summaries(compared)),
+        "stores": [_store(one, on_error) for one in stores],
+        "trajdist": list(summaries(distances)),
         "pairs_left_out": left_out,
         "notes": list(notes),
-        "versions": versions(),
+        "versions": {
+            "dip": __version__,
+            "python": platform.python_version(),
+            **{name: _version(name) for name in PACKAGES},
+        },
     }
-    return dict(plain(found))
+    return dict(plain(content))
 
 
-def dumps(found: Mapping[str, Any]) -> bytes:
-    text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    return text.encode(errors="backslashreplace")  # a name may be no text
+def _store(one: StoreRuns, on_error: OnError) -> dict[str, Any]:
+    attrs = one.store.attrs
+    runs = []
+    for run in one.runs:
+        try:
+            runs.append(_run(one, run))
+        except DipError as error:
+            on_error(error)
+    copied = {key: attrs.get(key) for key in ("image", "sha256", "task", "version")}
+    return {"path": one.name, "label": one.label, **copied, "runs": runs}
 
 
-def run_document(given: Given, run: Run) -> dict[str, Any]:
-    """What is said of a run."""
-    facts = Facts(given.store, run)
+def _run(one: StoreRuns, run: Run) -> dict[str, Any]:
+    facts = RunFacts(one.store, run)
     return {
         "run": run.number,
-        "seed": facts.said("seed"),
+        "seed": facts.lookup("seed"),
         "status": status(facts.attrs),
-        "seconds": facts.said("seconds"),
-        "config": facts.said("config") or {},
+        "seconds": facts.lookup("seconds"),
+        "config": facts.lookup("config") or {},
         "final": {n: facts.at(facts.last, n) for n in ("iteration", "loss", "psnr", "ssim")},
         "best": {n: facts.at(facts.best, n) for n in ("iteration", "psnr", "ssim")},
         "chosen": {
-            "iteration": facts.said("stop", "iteration"),
+            "iteration": facts.lookup("stop", "iteration"),
             **facts.quality,
-            "rule": facts.said("stop", "rule"),
-            "reason": facts.said("stop", "reason"),
+            "rule": facts.lookup("stop", "rule"),
+            "reason": facts.lookup("stop", "reason"),
         },
-        "stopping": facts.said("stopping") or {},
-        **{key: facts.said(key) for key in ("threads", "precision", "device", "host", "error")},
-    }
-
-
-def versions() -> dict[str, str | None]:
-    """Of this program and of what it computes with; none of it is imported."""
-    return {
-        "dip": __version__,
-        "python": platform.python_version(),
-        **{name: _version(name) for name in PACKAGES},
+        "stopping": facts.lookup("stopping") or {},
+        **{key: facts.lookup(key) for key in ("threads", "precision", "device", "host", "error")},
     }
 
 
 def _version(package: str) -> str | None:
+    """The version of an installed package, without importing it."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _store(given: Given, fail: Callable[[DipError], None]) -> dict[str, Any]:
-    attrs = given.store.attrs
-    runs = []
-    for run in given.runs:
-        try:
-            runs.append(run_document(given, run))
-        except DipError as error:
-            fail(error)
-    said = {key: attrs.get(key) for key in ("image", "sha256", "task", "version")}
-    return {"path": given.name, "label": given.label, **said, "runs": runs}

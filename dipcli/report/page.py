@@ -1,4 +1,4 @@
-"""The page: what was fitted and how, what came of it, and how to make it again."""
+"""The page: images, frames, figures, settings and commands, as one file of HTML or Markdown."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from dipcli.arrays import Floats
 from dipcli.errors import DipError
-from dipcli.images import Floats
-from dipcli.measure.trajectories import SUMMARY, Compared, Tell
-from dipcli.report.commands import commands, described
-from dipcli.report.drawn import draw
-from dipcli.report.film import some
-from dipcli.report.given import Given, said
-from dipcli.report.pictures import HIGH, WIDE, Axes, smaller, uri, webp
-from dipcli.report.seen import MOST, Seen, see
+from dipcli.measure.trajectories import SUMMARY, Distances, Progress
+from dipcli.report.commands import commands, description
+from dipcli.report.figures import figures
+from dipcli.report.frames import MOST_RUNS, RunView, few, view_runs
+from dipcli.report.pictures import HIGH, WIDE, SpectrumAxes, thumbnail, uri, webp
+from dipcli.report.stores import StoreRuns, lookup
 from dipcli.store import Run
 
 TEMPLATES = Path(__file__).parent / "templates"
-FORMS = {"html": "svg", "md": "png"}  # of figures: markdown programs refuse SVG inside of a page
-SIDE, SMALL_SIDE = 512, 256  # pixels of an image at most; the latter where there are many
-MANY = 4  # stores
-PIXELATED = 200  # pixels; an image below is enlarged, and its pixels should be seen
-STRIP, THUMBNAIL = 6, 120  # frames that are always seen, and pixels of their longer side
+# figures of a page: viewers of Markdown refuse embedded SVG
+FIGURES = {"html": ("svg", "image/svg+xml"), "md": ("png", "image/png")}
+MARKUP = set("\\`*_{}[]<>()#+!|&~$")  # characters that Markdown may read as markup
+SIDE, SMALL_SIDE = 512, 256  # pixels of an image at most; the latter for more stores than MANY
+MANY = 4
+PIXELATED = 200  # pixels; smaller images are enlarged without smoothing
+STRIP, THUMBNAIL = 6, 120  # frames below a player, and pixels of their longer side
 OVERVIEW = {
     "seed": ("seed",),
     "network": ("config", "arch"),
@@ -60,116 +61,108 @@ class Picture(NamedTuple):
 
 def render(
     form: str,
-    found: dict[str, Any],
-    stores: Sequence[Given],
-    distances: Sequence[Compared],
+    document: dict[str, Any],
+    stores: Sequence[StoreRuns],
+    distances: Sequence[Distances],
     title: str,
-    tell: Tell,
-    fail: Callable[[DipError], None],
-) -> bytes:
-    """The page as html or md; `found` is the document, whose notes it adds to."""
-    runs = list(_runs(found, stores))
-    if len(runs) > MOST:
-        found["notes"].append(
-            f"{len(runs) - MOST} more runs are in the table alone, without frames and figures"
+    progress: Progress,
+    on_error: Callable[[DipError], object],
+) -> str:
+    """The page as html or md; it adds to the notes of the document."""
+    runs = list(_runs(document, stores))
+    if len(runs) > MOST_RUNS:
+        document["notes"].append(
+            f"frames and figures are of the first {MOST_RUNS} runs; "
+            f"{len(runs) - MOST_RUNS} more runs are in the table alone"
         )
-        runs = runs[:MOST]
+        runs = runs[:MOST_RUNS]
     side = SIDE if len(stores) <= MANY else SMALL_SIDE
-    seen = see(runs, side, tell, fail)
-    images = {given.name for given in stores}
+    views = view_runs(runs, side, progress, on_error)
+    figure_form, kind = FIGURES[form]
+    sections = (_store(one, views, document, side, on_error) for one in stores)
     context = {
-        "title": title or _title(found),
-        "found": found,
+        "title": title or _title(document),
+        "document": document,
         "overview": list(OVERVIEW),
-        "rows": list(_overview(found)),
-        "stores": [shown for given in stores if (shown := _store(given, seen, found, side, fail))],
-        "players": [_player(one) for one in seen if one.shots] if form == "html" else [],
+        "rows": list(_overview(document)),
+        "stores": [section for section in sections if section],
+        "players": [_player(view) for view in views if view.frames] if form == "html" else [],
         "figures": [
-            {"key": one.key, "title": one.title, "alt": one.alt, "uri": uri(one.data, _kind(form))}
-            for one in draw(seen, distances, FORMS[form])
+            {"key": one.key, "title": one.title, "alt": one.alt, "uri": uri(one.data, kind)}
+            for one in figures(views, distances, figure_form)
         ],
         "summary": SUMMARY,
-        "several": len(images) > 1,
         "wide": WIDE,
         "high": HIGH,
     }
-    return _filled(form, context).encode(errors="backslashreplace")
-
-
-def _kind(form: str) -> str:
-    return {"svg": "image/svg+xml", "png": "image/png"}[FORMS[form]]
+    return _fill_template(form, context)
 
 
 def _runs(
-    found: Mapping[str, Any], stores: Sequence[Given]
-) -> Iterator[tuple[Given, Run, Mapping[str, Any]]]:
-    """The runs that the document has, with what it says of them."""
-    for given, store in zip(stores, found["stores"], strict=True):
+    document: Mapping[str, Any], stores: Sequence[StoreRuns]
+) -> Iterator[tuple[StoreRuns, Run, Mapping[str, Any]]]:
+    """The runs that the document contains, each with its part of the document."""
+    for one, store in zip(stores, document["stores"], strict=True):
         numbers = {run["run"]: run for run in store["runs"]}
-        for run in given.runs:
+        for run in one.runs:
             if run.number in numbers:
-                yield given, run, numbers[run.number]
+                yield one, run, numbers[run.number]
 
 
-def _title(found: Mapping[str, Any]) -> str:
-    names = list(dict.fromkeys(str(store["image"]) for store in found["stores"]))
+def _title(document: Mapping[str, Any]) -> str:
+    names = list(dict.fromkeys(str(store["image"]) for store in document["stores"]))
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"Deep image prior of {', '.join(names[:3])}{more}"
 
 
-def _overview(found: Mapping[str, Any]) -> Iterator[list[Any]]:
-    for store in found["stores"]:
+def _overview(document: Mapping[str, Any]) -> Iterator[list[Any]]:
+    for store in document["stores"]:
         for run in store["runs"]:
-            yield [store["label"], run["run"], *(said(run, *path) for path in OVERVIEW.values())]
+            yield [store["label"], run["run"], *(lookup(run, *path) for path in OVERVIEW.values())]
 
 
 def _store(
-    given: Given,
-    seen: Sequence[Seen],
-    found: Mapping[str, Any],
+    one: StoreRuns,
+    views: Sequence[RunView],
+    document: Mapping[str, Any],
     side: int,
-    fail: Callable[[DipError], None],
+    on_error: Callable[[DipError], object],
 ) -> dict[str, Any] | None:
-    """A store as the page has it; None where it cannot be read."""
-    said_of = next(store for store in found["stores"] if store["path"] == given.name)
-    mine = [one for one in seen if one.given is given]
+    """The section of a store; None if the store cannot be read."""
+    runs = next(store for store in document["stores"] if store["path"] == one.name)["runs"]
     try:
         return {
-            "label": given.label,
-            "path": given.name,
-            "described": described(given, said_of["runs"]),
-            "pictures": list(_pictures(given, mine, side)),
-            "commands": commands(given, said_of["runs"][0]) if said_of["runs"] else [],
-            "runs": said_of["runs"],
+            "label": one.label,
+            "description": description(one, runs),
+            "pictures": list(_pictures(one, [v for v in views if v.store is one], side)),
+            "commands": commands(one, runs[0]) if runs else [],
+            "runs": runs,
         }
     except DipError as error:
-        fail(error)
+        on_error(error)
         return None
 
 
-def _pictures(given: Given, seen: Sequence[Seen], side: int) -> Iterator[Picture]:
-    """What was fitted, what came out, and what it should be."""
-    if not seen:  # it is one of those that are left out
+def _pictures(one: StoreRuns, views: Sequence[RunView], side: int) -> Iterator[Picture]:
+    """The target, the restored image or last frame of each run, and the clean image."""
+    if not views:  # the store is beyond MOST_RUNS
         return
-    target, clean = given.store.target, given.store.clean
+    target, clean = one.store.target, one.store.clean
     yield _picture("Target", target, side)
-    for one in seen:
-        number = f" {one.run.name}" if len(given.runs) > 1 else ""
-        estimate = one.run.estimate
+    for view in views:
+        number = f" {view.run.name}" if len(one.runs) > 1 else ""
+        estimate = view.run.estimate
         if estimate is not None:
-            value = said(one.numbers, "chosen", "psnr")
-            yield _picture(f"Restored{number}{_decibels(value)}", estimate, side)
-        elif one.shots:
-            last = one.shots[-1]
-            width, height = _size(one.run.size, side)
+            psnr = lookup(view.numbers, "chosen", "psnr")
+            decibels = f", {psnr:.2f} dB" if isinstance(psnr, float) else ""
+            yield _picture(f"Restored{number}{decibels}", estimate, side)
+        elif view.frames:
+            last = view.frames[-1]
+            width, height = _size(view.run.size, side)
             name = f"Last frame{number}, iteration {last.iteration}"
             yield Picture(name, uri(last.picture), width, height)
     if clean is not None:
         yield _picture("Clean", clean, side)
-
-
-def _decibels(value: Any) -> str:
-    return f", {value:.2f} dB" if isinstance(value, float) else ""
 
 
 def _picture(title: str, pixels: Floats, side: int) -> Picture:
@@ -178,65 +171,66 @@ def _picture(title: str, pixels: Floats, side: int) -> Picture:
 
 
 def _size(shape: Sequence[int], side: int) -> tuple[int, int]:
-    """Width and height as they are on the page."""
+    """Width and height on the page."""
     _, height, width = shape
     shrink = min(1, side / max(height, width))
     return max(1, round(width * shrink)), max(1, round(height * shrink))
 
 
-def _player(one: Seen) -> dict[str, Any]:
-    """The frames of a run, with their spectra as paths."""
-    axes = Axes(one.frequency, [*one.spectra.values(), *(shot.power for shot in one.shots)])
-    losses, psnrs = (_by_iteration(one, name) for name in ("loss", "psnr"))
+def _player(view: RunView) -> dict[str, Any]:
+    """The frames of a run, with their spectra as SVG paths."""
+    spectra = [*view.spectra.values(), *(frame.power for frame in view.frames)]
+    axes = SpectrumAxes(view.frequency, spectra)
+    losses, psnrs = (_by_iteration(view, name) for name in ("loss", "psnr"))
     frames = []
-    for shot in one.shots:
-        loss, psnr = losses.get(shot.iteration), psnrs.get(shot.iteration)
-        words = [f"iteration {shot.iteration}"]
+    for frame in view.frames:
+        loss, psnr = losses.get(frame.iteration), psnrs.get(frame.iteration)
+        words = [f"iteration {frame.iteration}"]
         words += [f"loss {loss:.4g}"] if loss is not None else []
         words += [f"PSNR {psnr:.2f} dB"] if psnr is not None else []
         frames.append(
             {
-                "at": shot.iteration,
+                "at": frame.iteration,
                 "words": ", ".join(words),
-                "picture": uri(shot.picture),
-                "path": axes.path(shot.power),
+                "picture": uri(frame.picture),
+                "path": axes.path(frame.power),
             }
         )
-    places = {shot.iteration: place for place, shot in enumerate(one.shots)}
-    width, height = _size(one.run.size, SIDE)
+    places = {frame.iteration: place for place, frame in enumerate(view.frames)}
+    width, height = _size(view.run.size, SIDE)
     return {
-        "name": one.name,
+        "name": view.name,
         "frames": frames,
-        "saved": len(one.run.iterations),
+        "saved": len(view.run.iterations),
         "strip": [
-            (places[shot.iteration], shot.iteration, uri(smaller(shot.picture, THUMBNAIL)))
-            for shot in some(one.shots, STRIP)
+            (places[f.iteration], f.iteration, uri(thumbnail(f.picture, THUMBNAIL)))
+            for f in few(view.frames, STRIP)
         ],
         "axes": axes,
-        "paths": {name: axes.path(power) for name, power in one.spectra.items()},
+        "paths": {name: axes.path(power) for name, power in view.spectra.items()},
         "width": width,
         "height": height,
         "small": max(width, height) < PIXELATED,
     }
 
 
-def _by_iteration(one: Seen, name: str) -> dict[int, float]:
-    values = one.run.scalar(name)
+def _by_iteration(view: RunView, name: str) -> dict[int, float]:
+    values = view.run.scalar(name)
     if values is None:
         return {}
-    pairs = zip(one.run.iterations.tolist(), values.tolist(), strict=False)
+    pairs = zip(view.run.iterations.tolist(), values.tolist(), strict=False)
     return {iteration: value for iteration, value in pairs if np.isfinite(value)}
 
 
 # -- templates -------------------------------------------------------------------------------
 
 
-def _filled(form: str, context: Mapping[str, Any]) -> str:
+def _fill_template(form: str, context: Mapping[str, Any]) -> str:
     style, script = ((TEMPLATES / f"page.{kind}").read_text() for kind in ("css", "js"))
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=form == "html",
-        finalize=_shown if form == "html" else _in_markdown,
+        finalize=_readable if form == "html" else _markdown,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
@@ -245,6 +239,7 @@ def _filled(form: str, context: Mapping[str, Any]) -> str:
         "json": lambda value: json.dumps(value, indent=1, ensure_ascii=False),
         "raw": Markup,
         "code": _code,
+        "count": lambda items, noun: f"{len(items)} {noun}{'s' * (len(items) != 1)}",
     }
     parts = {"style": Markup(style), "script": Markup(script)}
     hashes = {f"{name}_hash": _digest(part) for name, part in parts.items()}
@@ -252,12 +247,12 @@ def _filled(form: str, context: Mapping[str, Any]) -> str:
 
 
 def _digest(text: str) -> str:
-    """As a content security policy names a script: no other one will run."""
+    """The hash by which the content security policy allows our style and script alone."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _shown(value: Any) -> Any:
-    """Numbers as they are read, and text without control characters."""
+def _readable(value: Any) -> Any:
+    """Round floats to five digits, and escape control characters in text."""
     if value is None:
         return ""
     if isinstance(value, float):
@@ -267,9 +262,9 @@ def _shown(value: Any) -> Any:
     return value
 
 
-def _in_markdown(value: Any) -> Any:
-    """Text of which nothing is markup, on one line."""
-    value = _shown(value)
+def _markdown(value: Any) -> Any:
+    """Put text on one line, and escape all markup in it."""
+    value = _readable(value)
     if type(value) is not str:
         return value
     line = value.replace("\n", " ")
@@ -277,9 +272,5 @@ def _in_markdown(value: Any) -> Any:
 
 
 def _code(text: str) -> Markup:
-    """Lines that are indented are code in markdown, whatever they hold."""
-    lines = text.split("\n")
-    return Markup("\n".join(f"    {_shown(line)}" for line in lines))
-
-
-MARKUP = set("\\`*_{}[]<>()#+!|&~$")
+    """Indent lines, which makes them code in Markdown, whatever they contain."""
+    return Markup("\n".join(f"    {_readable(line)}" for line in text.split("\n")))

@@ -1,4 +1,4 @@
-"""Images and spectra as a page has them: small, and inside of it."""
+"""Images and spectra in the form that a page embeds."""
 
 from __future__ import annotations
 
@@ -11,21 +11,19 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from dipcli.figures.distances import displayed
-from dipcli.images import Floats
-from dipcli.measure.base import Doubles
+from dipcli.arrays import Doubles, Floats
+from dipcli.figures.canvas import displayed
 
-EXACT = 256 * 256  # pixels up to which a result is kept without loss
-WIDE, HIGH = 220, 150  # of the drawing of a spectrum, in its own units
-POINTS = 72  # of a spectrum
+EXACT = 256 * 256  # pixels up to which a result is stored without loss
+WIDE, HIGH = 220, 150  # of the plot of a spectrum, in units of its viewBox
+POINTS = 72  # of the curve of a spectrum
 TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)  # cycles per pixel
-DECADES = 9  # that are drawn below the highest value
+DECADES = 9  # of the axis, below the highest value
 
 
 def webp(pixels: Floats, side: int, quality: int | None = None) -> bytes:
-    """(channel, y, x) in [0, 1] as WebP, its longer side `side` pixels at most."""
-    numbers = np.rint(displayed(pixels) * 255).astype(np.uint8)
-    picture = PIL.Image.fromarray(numbers)
+    """Encode (channel, y, x) in [0, 1] as WebP, with at most `side` pixels on the longer side."""
+    picture = PIL.Image.fromarray(np.rint(displayed(pixels) * 255).astype(np.uint8))
     picture.thumbnail((side, side), PIL.Image.Resampling.BOX, reducing_gap=None)
     options = {"quality": quality or 92, "use_sharp_yuv": True, "method": 4}
     if quality is None and picture.width * picture.height <= EXACT:
@@ -35,8 +33,8 @@ def webp(pixels: Floats, side: int, quality: int | None = None) -> bytes:
     return data.getvalue()
 
 
-def smaller(data: bytes, side: int) -> bytes:
-    """A thumbnail of a WebP."""
+def thumbnail(data: bytes, side: int) -> bytes:
+    """Shrink a WebP."""
     picture = PIL.Image.open(BytesIO(data))
     picture.thumbnail((side, side), PIL.Image.Resampling.BOX)
     small = BytesIO()
@@ -48,12 +46,12 @@ def uri(data: bytes, kind: str = "image/webp") -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
-class Axes:
-    """Where spectra are drawn: both axes logarithmic, from the values that there are."""
+class SpectrumAxes:
+    """The logarithmic axes of a plot of spectra, with ranges that fit their values."""
 
     def __init__(self, frequency: Doubles, spectra: Sequence[Doubles]) -> None:
         """`frequency` (r,) in cycles per pixel, from 0 on; spectra (r,)."""
-        self._rings = _thinned(len(frequency))
+        self._rings = _first_rings(len(frequency))
         self._x = np.log10(self._mean(frequency))
         self._left = float(self._x[0]) if len(self._x) else -1.0
         self._right = float(self._x[-1]) if len(self._x) else 0.0
@@ -64,10 +62,10 @@ class Axes:
         self._low = min(max(low, self._top - DECADES), self._top - 1)
 
     def path(self, spectrum: Doubles) -> str:
-        """A spectrum as the `d` of an SVG path; what cannot be drawn is a gap."""
+        """A spectrum as the `d` of an SVG path; values that are not finite leave a gap."""
         with np.errstate(divide="ignore", invalid="ignore"):
             y = self._y(np.log10(self._mean(spectrum)))
-        y = np.where(y > HIGH, HIGH, y)  # 0 is at the bottom
+        y = np.where(y > HIGH, HIGH, y)  # values below the axis, and 0, lie on it
         parts, pen = [], "M"
         for a, b in zip(self._along(self._x), y, strict=True):
             if np.isfinite(b):
@@ -77,13 +75,13 @@ class Axes:
 
     @property
     def x_ticks(self) -> list[tuple[str, str]]:
-        """Places and names."""
+        """Positions and labels."""
         places = {tick: float(self._along(math.log10(tick))) for tick in TICKS}
         return [(f"{x:.0f}", f"{tick:g}") for tick, x in places.items() if 0 <= x <= WIDE]
 
     @property
     def y_ticks(self) -> list[tuple[str, str]]:
-        """Places, and the powers of ten there."""
+        """Positions, and the powers of ten there."""
         step = max(1, round((self._top - self._low) / 4))
         powers = range(self._low, self._top + 1, step)
         return [(f"{self._y(power):.0f}", str(power)) for power in powers]
@@ -95,15 +93,15 @@ class Axes:
         return (self._top - power) / (self._top - self._low) * HIGH
 
     def _mean(self, values: Doubles) -> Doubles:
-        """Over the rings between the points; ring 0, the mean of the image, has no place."""
+        """The mean over the rings of each point, without ring 0, the mean of the image."""
         if not len(self._rings):
             return np.empty(0)
         ends = np.append(self._rings[1:], len(values))
         return np.asarray(np.add.reduceat(values, self._rings) / (ends - self._rings))
 
 
-def _thinned(rings: int) -> np.ndarray:
-    """Where the points of a spectrum begin, evenly on a logarithmic axis."""
+def _first_rings(rings: int) -> np.ndarray:
+    """The first ring of each point, evenly spaced on a logarithmic axis."""
     if rings < 2:
         return np.empty(0, np.intp)
     return np.unique(np.geomspace(1, rings - 1, POINTS).round().astype(np.intp))

@@ -1,18 +1,18 @@
-"""A row per run: what became of it, without reading a frame."""
+"""The table of runs: a row for each run, made without reading a frame."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from dipcli.errors import UsageError
-from dipcli.measure.base import Doubles
+from dipcli.arrays import Doubles
+from dipcli.errors import DipError, UsageError
 from dipcli.measure.quality import psnr, ssim
-from dipcli.report.given import Given, said, status
+from dipcli.report.stores import StoreRuns, lookup, status
 from dipcli.store import Run, Store
 
 COLUMNS = (
@@ -36,77 +36,92 @@ COLUMNS = (
     "precision",
     "error",
 )
-ATTRIBUTES = ("config", "stop", "stopping", "device", "pid", "updated")  # and what lies in them
+# attributes of a run that are columns too, as are the values in them: stop.reason
+ATTRIBUTES = ("config", "stop", "stopping", "device", "pid", "updated")
 
 
 def columns(text: str) -> list[str]:
-    """`store,psnr,config.lr` as names of columns."""
+    """Read the names of columns: `store,psnr,config.lr`; all columns if there are none."""
     names = text.split(",") if text else list(COLUMNS)
     for name in names:
         if name not in COLUMNS and name.split(".")[0] not in ATTRIBUTES:
             known = [*COLUMNS, *ATTRIBUTES]
             near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
-            msg = f"no column is called {name!r}; {hint} (config.lr is the fit's own --lr)"
+            hint = f"did you mean {near[0]!r}?" if near else f"columns are {', '.join(known)}"
+            msg = f"--columns has no column {name!r}; {hint} (config.lr is the --lr of the fit)"
             raise UsageError(msg)
     return names
 
 
-def row(given: Given, run: Run, names: Sequence[str] = COLUMNS) -> dict[str, Any]:
-    """The row of a run; only what the columns need is read."""
-    facts = Facts(given.store, run)
-    found: dict[str, Callable[[], Any]] = {
-        "store": lambda: given.name,
+def rows(
+    stores: Sequence[StoreRuns],
+    names: Sequence[str],
+    on_error: Callable[[DipError], object],
+) -> Iterator[dict[str, Any]]:
+    """A row for each run; a run that cannot be read is left out."""
+    for one in stores:
+        for run in one.runs:
+            try:
+                yield row(one, run, names)
+            except DipError as error:
+                on_error(error)
+
+
+def row(one: StoreRuns, run: Run, names: Sequence[str] = COLUMNS) -> dict[str, Any]:
+    """The row of a run; only what these columns need is read."""
+    facts = RunFacts(one.store, run)
+    cells: dict[str, Callable[[], Any]] = {
+        "store": lambda: one.name,
         "run": lambda: run.number,
-        "arch": lambda: facts.said("config", "arch"),
+        "arch": lambda: facts.lookup("config", "arch"),
         "task": lambda: facts.task,
         "status": lambda: status(facts.attrs),
         "iterations": lambda: facts.at(facts.last, "iteration"),
-        "rule": lambda: facts.said("stop", "rule"),
-        "chosen": lambda: facts.said("stop", "iteration"),
+        "rule": lambda: facts.lookup("stop", "rule"),
+        "chosen": lambda: facts.lookup("stop", "iteration"),
         "psnr": lambda: facts.quality["psnr"],
         "ssim": lambda: facts.quality["ssim"],
         "final_psnr": lambda: facts.at(facts.last, "psnr"),
         "best_iteration": lambda: facts.at(facts.best, "iteration"),
         "best_psnr": lambda: facts.at(facts.best, "psnr"),
     }
-    return {n: _cell(found[n]() if n in found else facts.said(*n.split("."))) for n in names}
+    return {n: _cell(cells[n]() if n in cells else facts.lookup(*n.split("."))) for n in names}
 
 
 def _cell(value: Any) -> Any:
     return ",".join(map(str, value)) if isinstance(value, list) else value
 
 
-class Facts:
-    """The numbers of a run; each is read once, when it is asked for."""
+class RunFacts:
+    """The numbers of a run; each is read once, when it is needed."""
 
     def __init__(self, store: Store, run: Run) -> None:
         self.store, self.run = store, run
         self.attrs = run.attrs
         self._scalars: dict[str, Doubles | None] = {}
 
-    def said(self, *path: str) -> Any:
-        return said(self.attrs, *path)
+    def lookup(self, *path: str) -> Any:
+        return lookup(self.attrs, *path)
 
     @property
     def task(self) -> Any:
-        """What was fitted; what was left to the image is settled in the store."""
-        task = self.said("config", "task")
+        """The task; for --task auto, the one that the store recorded."""
+        task = self.lookup("config", "task")
         return self.store.attrs["task"] if task in (None, "auto") else task
 
     @cached_property
     def iterations(self) -> list[int]:
-        """The saved ones."""
+        """The saved iterations."""
         return list(self.run.iterations.tolist())
 
     @property
     def last(self) -> int:
-        """The place of the last saved iteration; -1 where there is none."""
+        """The index of the last saved iteration, or -1."""
         return len(self.iterations) - 1
 
     @cached_property
     def best(self) -> int:
-        """The place of the saved iteration with the highest PSNR."""
+        """The index of the saved iteration with the highest PSNR, or -1."""
         values = self.scalar("psnr")
         if values is None or np.isnan(values).all():
             return -1
@@ -114,8 +129,8 @@ class Facts:
 
     @cached_property
     def quality(self) -> dict[str, float | None]:
-        """PSNR and SSIM of the estimate; a store of an earlier version has images only."""
-        recorded = {name: self.said(name) for name in ("psnr", "ssim")}
+        """PSNR and SSIM of the estimate, computed for stores of versions that did not record it."""
+        recorded = {name: self.lookup(name) for name in ("psnr", "ssim")}
         if any(name in self.attrs for name in recorded):
             return recorded
         clean = self.store.clean
@@ -124,13 +139,13 @@ class Facts:
             return {"psnr": None, "ssim": None}
         return {"psnr": psnr(estimate, clean), "ssim": ssim(estimate, clean)}
 
-    def at(self, place: int, name: str) -> Any:
-        """The `iteration` of a place, or a scalar there."""
+    def at(self, index: int, name: str) -> Any:
+        """The saved iteration, or a scalar, at an index; None if there is none."""
         values = self.iterations if name == "iteration" else self.scalar(name)
-        return values[place] if values is not None and 0 <= place < len(values) else None
+        return values[index] if values is not None and 0 <= index < len(values) else None
 
     def scalar(self, name: str) -> Doubles | None:
-        """A number of each saved iteration; None if it was not kept."""
+        """A number for each saved iteration; None if the store has none."""
         if name not in self._scalars:
             self._scalars[name] = self.run.scalar(name)
         return self._scalars[name]

@@ -1,10 +1,9 @@
-"""The trajectory store: written crash-safe, read from anywhere, a frame at a time."""
+"""The trajectory store: written crash-safe, read one frame at a time, from a folder, zip or URL."""
 
+from dipcli.store.access import StoreLike
+from dipcli.store.attributes import pixels_digest
 from dipcli.store.checkpoint import Checkpoint
-from dipcli.store.describe import pixels_digest
 from dipcli.store.layout import Status
-from dipcli.store.opening import Named
-from dipcli.store.pack import pack
 from dipcli.store.parts import (
     image_part,
     is_store_name,
@@ -16,14 +15,15 @@ from dipcli.store.parts import (
 from dipcli.store.run import Run
 from dipcli.store.store import Store, open_store
 from dipcli.store.writer import RunWriter
+from dipcli.store.zip import pack
 
 __all__ = [
     "Checkpoint",
-    "Named",
     "Run",
     "RunWriter",
     "Status",
     "Store",
+    "StoreLike",
     "image_part",
     "is_store_name",
     "open_store",

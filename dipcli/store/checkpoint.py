@@ -1,7 +1,7 @@
-"""The state from which a run goes on: written whole beside the last one, then switched to.
+"""The state from which a run resumes: written beside the previous one, then switched to.
 
-It is the run's own: flat arrays without compression, so that saving it costs a copy, and a
-table of their checksums, so that a state that rotted is never fitted from.
+Arrays are flat and uncompressed, so that saving costs one copy; a table of their checksums keeps
+a run from resuming from corrupt data.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ import numpy.typing as npt
 
 from dipcli.errors import BadStore
 from dipcli.store import disk
-from dipcli.store.describe import plain
-from dipcli.store.guard import parse_node
+from dipcli.store.attributes import plain
 from dipcli.store.layout import META, PARTIAL, RUN_SCRATCH, array_metadata, dumps, group_metadata
+from dipcli.store.safety import parse_node
 
 NAME = "checkpoint"
-ATTRS = "attributes"  # the state's attributes as JSON text, beside the arrays
+ATTRS = "attributes"  # the array that holds the state's attributes as JSON text
 
 
 class Checkpoint(NamedTuple):
-    """Arrays as they were given, and attributes; floats in them keep every bit, NaN included."""
+    """Arrays and attributes of a state; their floats keep every bit, also of NaN."""
 
     arrays: dict[str, npt.NDArray[Any]]
     attrs: dict[str, Any]
@@ -36,20 +36,20 @@ class Checkpoint(NamedTuple):
 def write(
     run: Path, arrays: Mapping[str, npt.NDArray[Any]], attrs: Mapping[str, Any], *, sync: bool
 ) -> None:
-    """Replace the checkpoint of a run; killed at any moment, one of the two is there."""
+    """Replace the checkpoint of a run; after SIGKILL the old or the new one is valid."""
     folder, scratch = run / NAME, run / RUN_SCRATCH
     if not folder.exists():
-        with disk.appearing(folder, scratch) as hidden:
-            disk.put(hidden / META, dumps(group_metadata({})))
+        with disk.new_folder(folder, scratch) as partial:
+            disk.put(partial / META, dumps(group_metadata({})))
     text = np.frombuffer(json.dumps(attrs, default=_unwrapped).encode(), np.uint8)
     states = list(folder.glob("state-*"))
     number = max((int(path.name.rpartition("-")[2]) for path in states), default=-1) + 1
     state = f"state-{number}"
     table = {}
-    with disk.appearing(folder / state, scratch) as hidden:
+    with disk.new_folder(folder / state, scratch) as partial:
         for name, array in {**arrays, ATTRS: text}.items():
-            table[name] = _put(hidden / name, np.asarray(array), sync)
-        disk.put(hidden / META, dumps(group_metadata({})), sync=sync)
+            table[name] = _put(partial / name, np.asarray(array), sync)
+        disk.put(partial / META, dumps(group_metadata({})), sync=sync)
     if sync:
         disk.sync_folder(folder)
     switch: dict[str, Any] = {"state": state, "arrays": table}
@@ -59,22 +59,16 @@ def write(
         _delete(old, scratch)
 
 
-def delete(run: Path) -> None:
-    """Remove the checkpoint of a run."""
-    if (run / NAME).exists():
-        _delete(run / NAME, run / RUN_SCRATCH)
-
-
-def _delete(place: Path, scratch: Path) -> None:
-    """Delete a folder out of sight: half deleted, it would no longer be a group."""
-    hidden = scratch / f"{place.name}.old{PARTIAL}"
-    disk.remove(hidden)
-    place.rename(hidden)
-    disk.remove(hidden)
+def _delete(folder: Path, scratch: Path) -> None:
+    """Delete a folder in `scratch`, as a partly deleted group would be invalid."""
+    partial = scratch / f"{folder.name}.old{PARTIAL}"
+    disk.remove(partial)
+    folder.rename(partial)
+    disk.remove(partial)
 
 
 def _put(folder: Path, array: npt.NDArray[Any], sync: bool) -> dict[str, Any]:
-    """Write one array, and say what it must be when it is read."""
+    """Write one array; return its entry in the table: dtype, shape and checksum."""
     flat = disk.little_endian(array).reshape(-1)
     data = flat.view(np.uint8).data
     disk.put(disk.chunk_path(folder, [0]), data, sync=sync)
@@ -92,47 +86,49 @@ def _metadata(name: str, flat: npt.NDArray[Any]) -> bytes:
 
 
 def read(run: Path, label: str) -> Checkpoint | None:
-    """The checkpoint of a run, None where there is none; BadStore where it is not as written."""
+    """Read the checkpoint of a run; None if there is none, BadStore if it is corrupt."""
     folder = run / NAME
     if not (folder / META).exists():
         return None
     try:
         data = (folder / META).read_bytes()
         if data == dumps(group_metadata({})):
-            return None  # killed before the first one was whole
+            return None  # the writer was killed before its first checkpoint was complete
         switch = parse_node(data, f"{label}/{NAME}/{META}").attributes["dip"]
-        # compared as a whole: nothing in it is believed if anything in it has changed
+        # the whole file is compared, so that any change in it is noticed
         sealed = {
             **switch,
             "sha256": _digest_of({k: v for k, v in switch.items() if k != "sha256"}),
         }
         if data != dumps(group_metadata({"dip": sealed})):
-            raise _rotten(label)
+            raise _corrupt(label)
         state = folder / switch["state"]
-        arrays = {name: _get(state / name, said, label) for name, said in switch["arrays"].items()}
+        arrays = {
+            name: _get(state / name, entry, label) for name, entry in switch["arrays"].items()
+        }
         attrs = json.loads(arrays.pop(ATTRS).tobytes())
     except (OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, BadStore):
             raise
-        raise _rotten(label) from error
+        raise _corrupt(label) from error
     return Checkpoint(arrays, attrs)
 
 
-def _get(folder: Path, said: Mapping[str, Any], label: str) -> npt.NDArray[Any]:
+def _get(folder: Path, entry: Mapping[str, Any], label: str) -> npt.NDArray[Any]:
     path = disk.chunk_path(folder, [0])
-    dtype = np.dtype(said["dtype"])
-    if path.stat().st_size != math.prod(said["shape"]) * dtype.itemsize:
-        raise _rotten(label)
+    dtype = np.dtype(entry["dtype"])
+    if path.stat().st_size != math.prod(entry["shape"]) * dtype.itemsize:
+        raise _corrupt(label)
     flat = np.fromfile(path, dtype)
-    if hashlib.sha256(flat.data).hexdigest() != said["sha256"]:
-        raise _rotten(label)
+    if hashlib.sha256(flat.data).hexdigest() != entry["sha256"]:
+        raise _corrupt(label)
     if (folder / META).read_bytes() != _metadata(folder.name, flat):
-        raise _rotten(label)
-    return flat.reshape(said["shape"])
+        raise _corrupt(label)
+    return flat.reshape(entry["shape"])
 
 
 def _unwrapped(value: Any) -> Any:
-    """What JSON does not know, without losing NaN on the way."""
+    """Convert numpy values for JSON; unlike `plain`, keep NaN and infinity."""
     return value.tolist() if isinstance(value, np.generic | np.ndarray) else plain(value)
 
 
@@ -140,8 +136,8 @@ def _digest_of(switch: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(switch, sort_keys=True).encode()).hexdigest()
 
 
-def _rotten(label: str) -> BadStore:
+def _corrupt(label: str) -> BadStore:
     return BadStore(
-        f"the checkpoint of {label} is broken: nothing can go on from it; "
-        "fit again with --force, or keep the frames that are there"
+        f"the checkpoint of {label} is broken, so the run cannot be resumed; "
+        "fit again with --force, or use the saved frames"
     )

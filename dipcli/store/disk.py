@@ -1,35 +1,43 @@
-"""Putting a store on disk so that SIGKILL at any moment leaves it whole.
+"""Write the files of a store so that it is valid after SIGKILL at any moment, and lock it.
 
-A file is written beside its place and renamed; a group or an array is built out of sight and
-renamed with all that is in it. Chunks are encoded here and not by zarr: it needs three times as
-long for a small file, keeps its half-written files where listing a group trips over them, and
-puts an array's description before its data.
+A file is written beside its destination and renamed; a group or an array is built in a scratch
+folder and renamed with its contents. Chunks are encoded here and not by zarr, which takes three
+times as long for a small file, leaves partial files where listing a group fails on them, and
+writes an array's description before its data.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import socket
+import warnings
+import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from dipcli.errors import DipError
-from dipcli.store.layout import META, PARTIAL, array_metadata, dumps, shuffle
+from dipcli.errors import BadStore, DipError
+from dipcli.store.layout import LOCK, META, PARTIAL, array_metadata, dumps, shuffle
 
 Buffer = bytes | memoryview
 Array = npt.NDArray[Any]
 
+WINDOWS = os.name == "nt"
+# errors of a file system or a system without locks, where a store is written without one
+NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+
 
 def put(path: Path, data: Buffer, *, scratch: Path | None = None, sync: bool = False) -> None:
-    """Write a file whole or not at all; the half-written one lies in `scratch`, or beside it."""
+    """Write a whole file or nothing; the partial file is in `scratch`, or beside `path`."""
     partial = (scratch or path.parent) / f"{path.name}{PARTIAL}"
-    with writing(str(path)):
+    with write_errors(str(path)):
         try:
             _write(partial, data, sync)
         except FileNotFoundError:
@@ -49,8 +57,8 @@ def _write(path: Path, data: Buffer, sync: bool) -> None:
 
 
 @contextmanager
-def writing(label: str) -> Iterator[None]:
-    """What the operating system refuses inside is one line about what is written."""
+def write_errors(label: str) -> Iterator[None]:
+    """Turn an OSError into a one-line DipError that names what is written."""
     try:
         yield
     except OSError as error:
@@ -61,7 +69,9 @@ def writing(label: str) -> Iterator[None]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a loss of power."""
+    """Make the names in a folder survive a loss of power, where the system can."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows opens no folders; NTFS journals their entries
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -70,13 +80,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def encode(array: Array) -> bytes:
-    """One chunk, as zarr's codecs `bytes` and `blosc` make it."""
+    """Encode one chunk exactly as zarr's codecs `bytes` and `blosc` do."""
     from numcodecs import blosc
 
-    # with threads, the order of the blocks would be a matter of luck, and the bytes with it
+    # with threads, the order of the blocks, and so the bytes, would differ from run to run
     blosc.use_threads = False
-    how = blosc.SHUFFLE if shuffle(array.dtype.name) == "shuffle" else blosc.BITSHUFFLE
-    return bytes(blosc.Blosc(cname="zstd", clevel=3, shuffle=how).encode(little_endian(array)))
+    mode = blosc.SHUFFLE if shuffle(array.dtype.name) == "shuffle" else blosc.BITSHUFFLE
+    return bytes(blosc.Blosc(cname="zstd", clevel=3, shuffle=mode).encode(little_endian(array)))
 
 
 def little_endian(array: Array) -> Array:
@@ -91,63 +101,63 @@ def chunk_path(folder: Path, index: Sequence[int]) -> Path:
 def new_array(
     folder: Path, shape: Sequence[int], chunks: Sequence[int], dtype: str, dims: Sequence[str]
 ) -> None:
-    """An array without data."""
+    """Create an array without chunks."""
     put(folder / META, dumps(array_metadata(shape, chunks, dtype, dims)))
 
 
 def new_image(folder: Path, pixels: Array, dims: Sequence[str]) -> None:
-    """An array of one chunk."""
+    """Create an array that is one chunk."""
     new_array(folder, pixels.shape, pixels.shape, pixels.dtype.name, dims)
     put(chunk_path(folder, [0] * pixels.ndim), encode(pixels))
 
 
 @contextmanager
-def appearing(place: Path, scratch: Path) -> Iterator[Path]:
-    """A folder to fill, out of sight; it appears in its place as a whole."""
-    hidden = scratch / f"{place.name}{PARTIAL}"
-    remove(hidden)
-    hidden.mkdir(parents=True)
-    yield hidden
-    hidden.rename(place)
+def new_folder(path: Path, scratch: Path) -> Iterator[Path]:
+    """Yield a folder in `scratch` to fill; it is then renamed to `path`."""
+    partial = scratch / f"{path.name}{PARTIAL}"
+    remove(partial)
+    partial.mkdir(parents=True)
+    yield partial
+    partial.rename(path)
 
 
 def remove(folder: Path) -> None:
-    """Delete a folder with all that is in it, if it is there."""
+    """Delete a folder and its contents, if it exists."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(folder: Path) -> None:
-    """Delete what a killed writer left half written."""
+    """Delete the partial files and folders of a killed writer."""
     for path in list(folder.rglob(f"*{PARTIAL}")):
         remove(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def unconsolidate(group: Path, scratch: Path) -> None:
-    """Drop a copy of all descriptions that another program left in the group's.
+    """Delete consolidated metadata, which another program may have added.
 
-    Who believes it would not see what is written from now on.
+    A reader that trusts it would not see what is written from now on.
     """
     document = json.loads((group / META).read_bytes())
     if document.pop("consolidated_metadata", None) is not None:
         put(group / META, dumps(document), scratch=scratch)
 
 
-def agree(group: Path, dim: str, length: int) -> bool:
-    """Whether all arrays of a group that begin with a dimension have this length along it."""
+def has_length(group: Path, dim: str, length: int) -> bool:
+    """Whether all arrays of a group whose first dimension is `dim` have this length."""
     return all(
         document["shape"][0] == length and document["dimension_names"][0] == dim
-        for _, document in along(group, dim)
+        for _, document in arrays_along(group, dim)
     )
 
 
 def resize(group: Path, dim: str, length: int) -> None:
-    """Give all arrays of a group that begin with the dimension `dim` one length along it.
+    """Set the length of all arrays of a group whose first dimension is `dim`.
 
-    xarray refuses a group in which two arrays disagree about a dimension, and they change one by
-    one. So each is first given a dimension of its own, with the smaller of its lengths, and comes
-    back when the array that the dimension is named after, or the only one, has changed.
+    xarray refuses a group in which two arrays have different lengths of one dimension, and the
+    arrays change one by one. So each first gets a dimension of its own, with the smaller of the
+    two lengths, and gets `dim` back once the array named `dim` (or the only array) has changed.
     """
-    arrays = dict(along(group, dim))
+    arrays = dict(arrays_along(group, dim))
     others = [folder for folder in arrays if folder.name != dim and len(arrays) > 1]
     for folder in others:
         shorter = min(arrays[folder]["shape"][0], length)
@@ -160,14 +170,14 @@ def resize(group: Path, dim: str, length: int) -> None:
 
 
 def _describe(folder: Path, document: dict[str, Any], dim: str, length: int) -> None:
-    """Change an array's first dimension and its length along it."""
+    """Change the name and the length of an array's first dimension."""
     document["dimension_names"][0] = dim
     document["shape"][0] = length
     put(folder / META, dumps(document))
 
 
-def along(group: Path, dim: str) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The arrays of a group that begin with a dimension, also where a resize was cut off."""
+def arrays_along(group: Path, dim: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Arrays of a group whose first dimension is `dim`, also after an interrupted resize."""
     for path in sorted(group.glob(f"*/{META}")):
         document = json.loads(path.read_bytes())
         first = (document.get("dimension_names") or [""])[0]
@@ -176,8 +186,109 @@ def along(group: Path, dim: str) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def drop_chunks(folder: Path, count: int) -> None:
-    """Delete the chunks of an array from `count` on along its first axis."""
+    """Delete the chunks of an array from index `count` on along its first axis."""
     chunks = folder / "c"
     for path in list(chunks.iterdir()) if chunks.is_dir() else []:
         if path.name.isdecimal() and int(path.name) >= count:
             remove(path) if path.is_dir() else path.unlink()
+
+
+class Lock:
+    """Exclusive right to write a store or a run, from construction until `release`.
+
+    A lock of the operating system on a file in `folder` that holds the owner's host and pid. The
+    system releases it when its process dies, and it follows the file when the folder is renamed.
+    filelock locks the descriptor; its FileLock cannot be used, as it is bound to a path.
+    """
+
+    def __init__(self, folder: Path, label: str) -> None:
+        self._path = folder / LOCK
+        self._label = label
+        self._handle: int | None = self._acquire()
+        _locks.add(self)
+
+    def _acquire(self) -> int:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # filelock warns on a system without native locks
+            from filelock import lock_descriptor
+
+        while True:
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                acquired = lock_descriptor(handle, blocking=False)
+            except OSError as error:
+                if error.errno not in NO_LOCKS:
+                    os.close(handle)
+                    raise
+                acquired = True
+            if not acquired:
+                message = self._owner(handle)
+                os.close(handle)
+                raise BadStore(message)
+            if self._is_current(handle):
+                break
+            os.close(handle)  # its owner deleted the file after we opened it
+        os.ftruncate(handle, 0)
+        # Windows lets nobody read the locked first byte
+        text = f"{' ' * WINDOWS}pid {os.getpid()} on {socket.gethostname()}\n"
+        os.write(handle, text.encode())
+        return handle
+
+    def _owner(self, handle: int) -> str:
+        os.lseek(handle, int(WINDOWS), os.SEEK_SET)
+        owner = os.read(handle, 256).decode(errors="replace").strip() or "another process"
+        return f"{self._label} is being written by {owner}; wait until it ends, or end it"
+
+    def _is_current(self, handle: int) -> bool:
+        """Whether the path still leads to the file that `handle` has open."""
+        try:
+            return os.path.samestat(os.fstat(handle), self._path.stat())
+        except FileNotFoundError:
+            return False
+
+    def prepare_move(self) -> None:
+        """Call before the folder of the lock is renamed."""
+        if WINDOWS:  # it renames no folder in which a file is open
+            self.release()
+
+    def moved(self, folder: Path) -> None:
+        """Call after the folder of the lock was renamed to `folder`."""
+        self._path = folder / LOCK
+        if self._handle is None:
+            self._handle = self._acquire()
+
+    def release(self) -> None:
+        """Let others write; a second call does nothing."""
+        if self._handle is None:
+            return
+        # the file is deleted while it is locked: afterwards, or in another store that replaced
+        # this one, the name may be that of another process's lock
+        if self._is_current(self._handle):
+            with suppress(PermissionError):  # Windows deletes no open file
+                self._path.unlink(missing_ok=True)
+        self.close_handle()
+
+    def close_handle(self) -> None:
+        """Release the lock without deleting its file."""
+        if self._handle is not None:
+            os.close(self._handle)
+        self._handle = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+_locks: weakref.WeakSet[Lock] = weakref.WeakSet()
+
+
+def _close_inherited_locks() -> None:
+    """A forked child would keep the lock of a parent that has died."""
+    for lock in list(_locks):
+        lock.close_handle()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_inherited_locks)

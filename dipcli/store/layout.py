@@ -1,6 +1,6 @@
-"""What a trajectory store is made of: names, dimensions, codecs, and the bounds of what is sane.
+"""Layout of a trajectory store: names, dimensions, codecs and largest sizes.
 
-The writer lays arrays out by what stands here, and the guard of the reader refuses what differs.
+The writer creates arrays by these definitions, and the reader's checks refuse all others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from dipcli.errors import DipError
 
-FORMAT = 1  # of the store; a reader refuses a higher one
+FORMAT = 1  # version of the layout; a reader refuses a higher one
 NGFF = "0.5"
 
 Status = Literal["running", "complete", "interrupted", "failed"]
@@ -19,27 +19,27 @@ SaveDtype = Literal["float16", "float32"]
 
 FRAME_DIMS = ("iteration", "channel", "y", "x")
 IMAGE_DIMS = ("channel", "y", "x")
-# where the target is smaller than what is fitted, its sizes need names of their own
+# in super-resolution the target is smaller than the frames, so its dimensions need other names
 TARGET_DIMS = ("channel", "target_y", "target_x")
 RESULTS = ("estimate", "average", "std")  # images of a run
-# one chunk each, and never without it: a missing chunk would silently read as unknown
+# arrays of whole images per chunk; zarr would read a missing chunk as NaN, that is, as unknown
 WHOLE = frozenset({"frames", "target", "clean", "flash", "alpha", *RESULTS})
 
 ROWS = 256  # rows of a vector per chunk: rewriting one is as cheap as any small file
-STEPS = 1024  # the same for `step_loss`
-FILL = {"i": -1, "f": "NaN", "u": 0, "b": False}  # by the kind of the numbers
+STEPS = 1024  # rows of `step_loss` per chunk
+FILL = {"i": -1, "f": "NaN", "u": 0, "b": False}  # fill value by the kind of the dtype
 
 MAX_METADATA = 8 << 20  # bytes of one zarr.json
 MAX_CHUNK = 1 << 30  # bytes of one chunk, decoded: three channels of 89 megapixels in float32
-MAX_ROWS = 1 << 24  # of a vector, and frames of a run
+MAX_ROWS = 1 << 24  # rows of a vector, and frames of a run
 MAX_DIMS = 5
-MAX_FILES = 200_000  # in a zip, and chunks of an array that is read at once
+MAX_FILES = 200_000  # files in a zip, and chunks of an array that is read at once
 
 META = "zarr.json"
-PARTIAL = ".partial"  # what is being written, and not yet part of the store
+PARTIAL = ".partial"  # suffix of files and folders that are not yet part of the store
 LOCK = ".lock"
-# Zarr lists what is in a group, and warns of what it does not know; it never looks into the
-# folder of an array. So locks and what is half written stay in the folder of an array.
+# zarr warns of unknown files in a group, but never looks into the folder of an array; so locks and
+# partial files are kept in the folder of an array
 STORE_SCRATCH = "target"
 RUN_SCRATCH = "iteration"
 
@@ -52,7 +52,7 @@ def array_metadata(
     *,
     compressed: bool = True,
 ) -> dict[str, Any]:
-    """The zarr.json of an array of ours."""
+    """The zarr.json of an array."""
     kind = "u" if dtype.startswith("uint") else dtype[0]
     codecs: list[dict[str, Any]] = [{"name": "bytes", "configuration": {"endian": "little"}}]
     if compressed:
@@ -73,29 +73,30 @@ def array_metadata(
 
 
 def group_metadata(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """The zarr.json of a group of ours."""
+    """The zarr.json of a group."""
     return {"attributes": dict(attributes), "zarr_format": 3, "node_type": "group"}
 
 
 def shuffle(dtype: str) -> Literal["shuffle", "bitshuffle"]:
-    """Bytes for float16, bits for the rest: what compresses real frames best."""
+    """Byte shuffle for float16, bit shuffle otherwise: these compress real frames best."""
     return "shuffle" if dtype == "float16" else "bitshuffle"
 
 
 def dumps(document: Mapping[str, Any]) -> bytes:
-    """A zarr.json as bytes; the same document always gives the same ones."""
+    """Encode a zarr.json; the same document always gives the same bytes."""
     data = json.dumps(document, indent=2, allow_nan=False).encode()
     if len(data) > MAX_METADATA:
-        msg = f"{len(data) >> 20} MiB of attributes are more than a store holds"
+        limit = MAX_METADATA >> 20
+        msg = f"attributes of {len(data) >> 20} MiB cannot be stored; the limit is {limit} MiB"
         raise DipError(msg)
     return data
 
 
 def ome(name: str, channels: int) -> dict[str, Any]:
-    """What viewers of OME-NGFF need to show the frames of a run.
+    """OME-NGFF metadata with which viewers show the frames of a run.
 
-    The axes carry the dimension names, or they would not be valid; uneven spacing of the saved
-    iterations cannot be said here, and stands in `iteration`.
+    The axes must have the names of the dimensions. The format cannot express uneven spacing of
+    the saved iterations; the array `iteration` holds them.
     """
     kinds = ("time", "channel", "space", "space")
     colors = ("FF0000", "00FF00", "0000FF") if channels == 3 else ("FFFFFF",) * channels

@@ -1,4 +1,4 @@
-"""Parts of a store by name: `S/run-0`, `S/run-0/estimate`, `S/run-0@100`, `S/target`."""
+"""Names of a store's parts: `S/run-0`, `S/run-0/estimate`, `S/run-0@100`, `S/target`."""
 
 from __future__ import annotations
 
@@ -11,57 +11,56 @@ import numpy as np
 
 from dipcli.errors import BadStore
 from dipcli.images import Floats, Image, Scale
-from dipcli.store.creation import is_root
-from dipcli.store.describe import image_as_came
+from dipcli.store.access import StoreLike, read_errors
+from dipcli.store.attributes import original_image
 from dipcli.store.layout import META
-from dipcli.store.opening import Named, is_zip
 from dipcli.store.run import Run
-from dipcli.store.sources import reading
+from dipcli.store.safety import is_root, is_zip
 from dipcli.store.store import Store, open_store
 
 RUN = r"run-(0|[1-9]\d{0,8})"
 PART = re.compile(
     rf"(target|clean|flash)|{RUN}(?:/(estimate|average|std)|@(\d{{1,18}}|last|best))?"
 )
-IN_ADDRESS = re.compile(rf"(.+?://.+?)/((?:target|clean|flash|{RUN}(?:[/@]\w+)?)/*)?")
-DEPTH = 4  # folders that a name may lead into a store
+IN_URL = re.compile(rf"(.+?://.+?)/((?:target|clean|flash|{RUN}(?:[/@]\w+)?)/*)?")
+DEPTH = 4  # levels above a name in which its store is looked for
 GRAMMAR = (
     "target, clean, flash, run-K, run-K/estimate, /average or /std, run-K@I, run-K@last, run-K@best"
 )
 
 
 def is_store_name(name: str | os.PathLike[str]) -> bool:
-    """Whether a name is that of a store, or of a part of one; nothing of it is opened."""
+    """Whether a name is that of a store or of a part of one; no array is opened."""
     text = os.fspath(name)
     if split_name(text) is not None:
         return True
-    # a store of something else: who opens it will say what it is
+    # other Zarr stores count too, so that the error on opening them explains what they are
     return any(os.path.lexists(f"{text}/{file}") for file in (META, ".zgroup"))
 
 
 def split_name(name: str | os.PathLike[str]) -> tuple[str, str] | None:
-    """The store and the part ("" for all of it) in a name; None if there is no store in it."""
+    """Split a name into store and part ("" for the whole store); None if it names no store."""
     text = os.fspath(name)
     if "://" in text:
-        address = IN_ADDRESS.fullmatch(text.rstrip("/") + "/")
-        return (address[1], (address[2] or "").rstrip("/")) if address else (text, "")
-    # isfile: Path.is_file raises where a name is too long
+        match = IN_URL.fullmatch(text.rstrip("/") + "/")
+        return (match[1], (match[2] or "").rstrip("/")) if match else (text, "")
+    # os.path.isfile: Path.is_file raises for a name that is too long
     if "\0" in text or (os.path.isfile(text) and not is_zip(Path(text))):  # noqa: PTH113
         return None
-    if found := _walk_up(text):
-        return found
-    # names from inside a store, and links into one; but what lies nowhere is not in a store
-    # because the working directory is
+    if split := _walk_up(text):
+        return split
+    # relative names inside a store, and links into one; in a store as working directory, a name
+    # must exist or be that of a part
     real = os.path.realpath(text)
-    found = _walk_up(real)
-    if found and (found[1] == "" or PART.fullmatch(found[1]) or os.path.lexists(real)):
-        return found
+    split = _walk_up(real)
+    if split and (split[1] == "" or PART.fullmatch(split[1]) or os.path.lexists(real)):
+        return split
     return None
 
 
 def _walk_up(path: str) -> tuple[str, str] | None:
-    """The store at or above a path, and the way from there."""
-    head, tail = path.rstrip("/"), ""
+    """The store at or above a path, and the rest of the path."""
+    head, tail = path.replace(os.sep, "/").rstrip("/"), ""
     for _ in range(DEPTH):
         if not head:
             return None
@@ -73,26 +72,26 @@ def _walk_up(path: str) -> tuple[str, str] | None:
 
 
 def read_run(name: str | os.PathLike[str]) -> Run:
-    """The run that is named; of a store with one run, that one."""
+    """Open a run by name; the name of a store is enough if it has only one run."""
     store, part = _open(name)
     runs = runs_part(store, part)
     if runs is not None and len(runs) == 1:
         return runs[0]
     names = ", ".join(f"{store.name}/{run.name}" for run in store.runs) or "none"
-    msg = f"{os.fspath(name)} is not a run; there are: {names}"
+    msg = f"{os.fspath(name)} is not a run; the runs of its store: {names}"
     raise BadStore(msg)
 
 
 def runs_part(store: Store, part: str = "") -> list[Run] | None:
-    """The runs that a part names: all of a store, or one; None where it names an image."""
+    """The runs of a part: all for "", one for "run-K"; None if the part is an image."""
     match = PART.fullmatch(part)
     if match and match[2] and part == f"run-{match[2]}":
         return [store.run(int(match[2]))]
     return store.runs if part == "" else None
 
 
-def read_image(name: Named | Store) -> Image:
-    """The image that is named, in the depth, scale and conventions of the store's original."""
+def read_image(name: StoreLike | Store) -> Image:
+    """Read an image of a store by name, with the depth and scale of the store's original."""
     if isinstance(name, Store):
         return image_part(name)
     if isinstance(name, str | os.PathLike):
@@ -101,19 +100,20 @@ def read_image(name: Named | Store) -> Image:
 
 
 def image_part(store: Store, part: str = "") -> Image:
-    """One image of a store: `target`, `run-0@100`, ...; "" is the first run's estimate."""
+    """Read an image of a store: `target`, `run-0@100`, ...; "" is the first run's estimate."""
     match = PART.fullmatch(part)
     if part and match is None:
         msg = f"{store.name} has no part {part!r}; its images are {GRAMMAR}"
         raise BadStore(msg)
-    whole, number, result, frame = match.groups() if match else (None, None, None, None)
-    if whole:
-        return _as_came(store, store.target if whole == "target" else _given(store, whole), whole)
+    image, number, result, frame = match.groups() if match else (None, None, None, None)
+    if image:
+        pixels = store.target if image == "target" else _reference(store, image)
+        return _like_original(store, pixels, image)
     run = store.run(int(number)) if number else _first(store)
     if frame:
-        return _as_came(store, run.frame(_iteration(store, run, frame)), "frame")
+        return _like_original(store, run.frame(_iteration(store, run, frame)), "frame")
     result = result or "estimate"
-    return _as_came(store, _result(run, result), result)
+    return _like_original(store, _result(run, result), result)
 
 
 def _open(name: str | os.PathLike[str]) -> tuple[Store, str]:
@@ -124,17 +124,17 @@ def _open(name: str | os.PathLike[str]) -> tuple[Store, str]:
 def _first(store: Store) -> Run:
     runs = store.runs
     if not runs:
-        msg = f"{store.name} has no runs yet; {store.name}/target is what is to be fitted"
+        msg = f"{store.name} has no runs yet; its target is {store.name}/target"
         raise BadStore(msg)
     return runs[0]
 
 
-def _given(store: Store, whole: str) -> Floats:
-    """What was given besides the target."""
-    pixels = store.clean if whole == "clean" else store.flash
+def _reference(store: Store, name: str) -> Floats:
+    """The clean image or the image with flash."""
+    pixels = store.clean if name == "clean" else store.flash
     if pixels is None:
-        option = "--clean" if whole == "clean" else "--task flash"
-        msg = f"{store.name} holds no {whole} image: its fit was not given one ({option})"
+        option = "--clean" if name == "clean" else "--task flash"
+        msg = f"{store.name} holds no {name} image: its fit ran without {option}"
         raise BadStore(msg)
     return pixels
 
@@ -150,7 +150,7 @@ def _result(run: Run, name: str) -> Floats:
 
 
 def _iteration(store: Store, run: Run, frame: str) -> int:
-    """Which saved iteration `100`, `last` or `best` is."""
+    """The iteration that `100`, `last` or `best` stands for."""
     if frame not in ("last", "best"):
         return int(frame)
     saved = run.iterations
@@ -161,29 +161,27 @@ def _iteration(store: Store, run: Run, frame: str) -> int:
         return int(saved[-1])
     psnr = run.scalar("psnr")
     if psnr is None or np.isnan(psnr).all():
-        why = (
-            "its fit was given no clean image (--clean)" if store.clean is None else "none is kept"
-        )
-        msg = f"{run.label}@best is the frame of the highest PSNR, and {why}"
+        reason = "its fit ran without --clean" if store.clean is None else "no PSNR was recorded"
+        msg = f"{run.label}@best is the frame with the highest PSNR, but {reason}"
         raise BadStore(msg)
     return int(saved[: len(psnr)][np.nanargmax(psnr)])
 
 
-def _as_came(store: Store, pixels: Floats, kind: str) -> Image:
-    """Pixels of the store as an image that is written as the original came."""
-    with reading(store.name):
-        image = image_as_came(store.attrs, pixels)
+def _like_original(store: Store, pixels: Floats, kind: str) -> Image:
+    """An image of these pixels, with the depth, scale and metadata of the original."""
+    with read_errors(store.name):
+        image = original_image(store.attrs, pixels, store.name)
     target, alpha, model = store.target, store.alpha, store.model
     changes: dict[str, Any] = {
-        # where a task makes images larger, their pixels are smaller
+        # super-resolution makes pixels smaller
         "spacing": image.spacing / (model.factor if model and kind != "target" else 1),
-        # nothing was done to the clean image, nor to that with flash
+        # the history is that of the target alone
         "history": None if kind in ("clean", "flash") else image.history,
     }
     if kind == "std":
-        changes["scale"] = Scale(image.scale.scale)  # a spread is measured from nothing
+        changes["scale"] = Scale(image.scale.scale)  # a standard deviation has no offset
     elif alpha is not None and alpha.shape == pixels.shape[1:]:
-        # what was transparent is filled everywhere but in the target
+        # a fit fills transparent pixels; they stay transparent in the target alone
         filled = np.isnan(target).any(axis=0) & (kind != "target")
         changes["alpha"] = np.where(filled, np.float32(1), alpha)
     return image.with_pixels(pixels, **changes)

@@ -1,82 +1,90 @@
-"""One run of a store, as it is read: a frame at a time, also while it is being written."""
+"""Read one run of a store, a frame at a time, also while it is being written."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from dipcli.errors import BadStore
+from dipcli.errors import BadStore, DipError
 from dipcli.images import Floats
 from dipcli.store import checkpoint
-from dipcli.store.sources import Source, reading
+from dipcli.store.access import Reader, read_errors
+from dipcli.store.layout import FRAME_DIMS, IMAGE_DIMS, RESULTS
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+    from xarray import Dataset
     from zarr import Array as ZarrArray
 
 Doubles = npt.NDArray[np.float64]
 Iterations = npt.NDArray[np.int64]
+SCALARS = ("loss", "psnr", "ssim", "average_psnr")  # vectors at the saved iterations
 
 
 class Run:
-    """A trajectory; everything is read when it is asked for, so that a growing run shows it."""
+    """One trajectory; each access reads the disk, so that a run can be watched as it grows."""
 
-    def __init__(self, source: Source, number: int) -> None:
+    def __init__(self, reader: Reader, number: int) -> None:
         self.name = f"run-{number}"
         self.number = number
-        self.label = f"{source.label}/{self.name}"
-        self._source = source
+        self.label = f"{reader.label}/{self.name}"
+        self._reader = reader
 
     @property
     def attrs(self) -> dict[str, Any]:
         """Seed, status, config, stop, ..."""
-        with reading(self.label):
-            return _dip(self._source, self.name)
+        with read_errors(self.label):
+            return self._group_attrs(self.name)
 
     @property
     def iterations(self) -> Iterations:
         """The saved iterations, ascending."""
-        with reading(self.label):
+        with read_errors(self.label):
             return self._marked(self.name)
 
     def frame(self, iteration: int) -> Floats:
         """The frame saved at an iteration. (channel, y, x)"""
         saved = self.iterations
-        place = int(np.searchsorted(saved, iteration))
-        if place == len(saved) or saved[place] != iteration:
-            raise self._unsaved(iteration, saved, place)
-        with reading(self.label):
-            return _frame(self._frames(), place, self.label)
+        index = int(np.searchsorted(saved, iteration))
+        if index == len(saved) or saved[index] != iteration:
+            neighbours = saved[max(0, index - 1) : index + 1].tolist()
+            nearest = " and ".join(map(str, neighbours)) or "none yet"
+            msg = f"{self.label} has no frame at {iteration}; the nearest saved: {nearest}"
+            raise BadStore(msg)
+        with read_errors(self.label):
+            return _frame(self._frames(), index, self.label)
 
     def frames(self, only: Collection[int] | None = None) -> Iterator[tuple[int, Floats]]:
-        """The saved frames, or some, with their iterations, one at a time. (channel, y, x)"""
-        with reading(self.label):
+        """Yield (iteration, frame) of the saved frames, or of those in `only`. (channel, y, x)"""
+        with read_errors(self.label):
             saved = self._marked(self.name)
             frames = self._frames() if len(saved) else None
-        for place, iteration in enumerate(saved.tolist()):
+        for index, iteration in enumerate(saved.tolist()):
             if only is not None and iteration not in only:
                 continue
-            with reading(self.label):
-                frame = _frame(frames, place, self.label)
+            with read_errors(self.label):
+                frame = _frame(frames, index, self.label)
             yield iteration, frame
 
     def scalar(self, name: str) -> Doubles | None:
-        """`loss`, `psnr`, `ssim` or `average_psnr` at the saved iterations; None if not kept."""
-        with reading(self.label):
-            # the marks first: a row that is marked has its value
+        """`loss`, `psnr`, `ssim` or `average_psnr` at the saved iterations; None if absent."""
+        with read_errors(self.label):
+            # marks are read first: the value of a marked row is on disk
             count = len(self._marked(self.name))
             values = self._vector(f"{self.name}/{name}")
             if values is None:
                 return None
-            missing = max(0, count - len(values))  # of a run that was torn while it was resized
+            missing = max(0, count - len(values))  # after an interrupted resize
             return np.append(values[:count], np.full(missing, np.nan))
 
     @property
     def step_loss(self) -> Doubles | None:
-        """The loss of every step; NaN where none was taken yet."""
-        with reading(self.label):
+        """The loss of every step; NaN for steps to come."""
+        with read_errors(self.label):
             return self._vector(f"{self.name}/step_loss")
 
     @property
@@ -91,50 +99,80 @@ class Run:
 
     @property
     def std(self) -> Floats | None:
-        """The spread over samples. (channel, y, x)"""
+        """The standard deviation over samples. (channel, y, x)"""
         return self.image("std")
 
     def image(self, name: str) -> Floats | None:
-        """One of the above by name; None where there is none."""
-        with reading(self.label):
-            return read_whole(self._source, f"{self.name}/{name}")
+        """The `estimate`, `average` or `std`; None if the run has none. (channel, y, x)"""
+        with read_errors(self.label):
+            return self._reader.image(f"{self.name}/{name}")
 
     @property
     def size(self) -> tuple[int, int, int]:
         """Channels, height and width of the frames."""
-        with reading(self.label):
+        with read_errors(self.label):
             channels, height, width = self._frames().shape[1:]
             return channels, height, width
 
     @property
-    def save_dtype(self) -> str:
-        with reading(self.label):
-            return str(self._frames().dtype)
-
-    @property
     def record(self) -> dict[str, npt.NDArray[Any]]:
-        """What `--record` took: by name, rows along `iteration`; empty where it took nothing."""
+        """Measures of `--record` by name, along its own `iteration`; {} without --record."""
         folder = f"{self.name}/record"
-        with reading(self.label):
-            if self._source.node(folder) is None:
+        with read_errors(self.label):
+            if self._reader.node(folder) is None:
                 return {}
-            said = _dip(self._source, folder)
+            attrs = self._group_attrs(folder)
             saved = self._marked(folder)
             rows: dict[str, npt.NDArray[Any]] = {"iteration": saved}
-            for name in _names(said, "columns"):
-                rows[name] = np.asarray(self._required(f"{folder}/{name}")[: len(saved)])
-            for name in _names(said, "fixed"):
-                rows[name] = np.asarray(self._required(f"{folder}/{name}")[:])
+            for name in _names(attrs, "columns"):
+                array = self._reader.required_array(f"{folder}/{name}")
+                rows[name] = np.asarray(array[: len(saved)])
+            for name in _names(attrs, "fixed"):
+                rows[name] = np.asarray(self._reader.required_array(f"{folder}/{name}")[:])
             return rows
 
+    def to_numpy(self) -> Floats:
+        """All saved frames in one array. (iteration, channel, y, x)"""
+        saved = self.iterations
+        stack = np.empty((len(saved), *self.size), np.float32)
+        for index, (_, frame) in enumerate(self.frames(set(saved.tolist()))):
+            stack[index] = frame
+        return stack
+
+    def to_pandas(self) -> DataFrame:
+        """Loss, PSNR and SSIM as a pandas table, one row per saved iteration."""
+        pandas = _optional("pandas")
+        saved, columns = self._scalars()
+        table: DataFrame = pandas.DataFrame(columns, index=pandas.Index(saved, name="iteration"))
+        return table
+
+    def xarray(self) -> Dataset:
+        """Frames, scalars and images of the run as an xarray.Dataset in memory."""
+        xarray = _optional("xarray")
+        saved, columns = self._scalars()
+        data: dict[str, Any] = {"frames": (FRAME_DIMS, self.to_numpy()[: len(saved)])}
+        data |= {name: ("iteration", values) for name, values in columns.items()}
+        images = ((name, self.image(name)) for name in RESULTS)
+        data |= {name: (IMAGE_DIMS, image) for name, image in images if image is not None}
+        if (step_loss := self.step_loss) is not None:
+            data["step_loss"] = ("step", step_loss)
+        dataset: Dataset = xarray.Dataset(data, {"iteration": saved}, self.attrs)
+        return dataset
+
     def read_checkpoint(self) -> checkpoint.Checkpoint | None:
-        """The state that the run goes on from; None where there is none, as in every zip."""
-        folder = self._source.folder
+        """The state from which the run resumes; None if there is none, as in a zip."""
+        folder = self._reader.folder
         return checkpoint.read(folder / self.name, self.label) if folder else None
 
+    def _scalars(self) -> tuple[Iterations, dict[str, Doubles]]:
+        """The saved iterations, and the scalars that the run has there."""
+        saved = self.iterations  # read first: a running fit may add rows to what is read later
+        values = {name: self.scalar(name) for name in SCALARS}
+        return saved, {name: v[: len(saved)] for name, v in values.items() if v is not None}
+
     def _marked(self, group: str) -> Iterations:
-        """The marks of a series up to the first that is missing."""
-        array = self._source.array(f"{group}/iteration")
+        """The marks of a series, up to the first missing one."""
+        array = self._reader.array(f"{group}/iteration")
         if array is None:
             return np.empty(0, np.int64)
         if array.ndim != 1 or array.dtype != np.int64:
@@ -146,64 +184,49 @@ class Run:
         return marks
 
     def _vector(self, path: str) -> Doubles | None:
-        array = self._source.array(path)
+        array = self._reader.array(path)
         if array is None:
             return None
         if array.ndim != 1:
             self._refuse(path)
         return np.asarray(array[:], np.float64)
 
-    def _required(self, path: str) -> ZarrArray[Any]:
-        array = self._source.array(path)
-        if array is None:
-            msg = f"{self._source.label}/{path} is missing"
-            raise BadStore(msg)
-        return array
-
     def _frames(self) -> ZarrArray[Any]:
-        frames = self._required(f"{self.name}/frames")
+        frames = self._reader.required_array(f"{self.name}/frames")
         if frames.ndim != 4 or frames.dtype.kind != "f":
             self._refuse("frames")
         return frames
 
-    def _unsaved(self, iteration: int, saved: Iterations, place: int) -> BadStore:
-        near = saved[max(0, place - 1) : place + 1].tolist()
-        nearest = " and ".join(map(str, near)) if near else "none: no frame is saved yet"
-        return BadStore(f"{self.label} has no frame at {iteration}; the nearest saved: {nearest}")
+    def _group_attrs(self, path: str) -> dict[str, Any]:
+        """The attributes of a group."""
+        node = self._reader.node(path)
+        attrs = node.attributes.get("dip") if node else None
+        if node is None or node.is_array or not isinstance(attrs, dict):
+            msg = f"{self._reader.label}/{path} is not a group of a trajectory store"
+            raise BadStore(msg)
+        return dict(attrs)
 
     def _refuse(self, name: str) -> NoReturn:
-        msg = f"{self.label} holds a broken {name}"
+        msg = f"{self.label} has a broken array {name}"
         raise BadStore(msg)
 
 
-def read_whole(source: Source, path: str, ndim: int = 3) -> Floats | None:
-    """An image array, (channel, y, x); None where there is none."""
-    array = source.array(path)
-    if array is None:
-        return None
-    if array.ndim != ndim or array.dtype.kind != "f":
-        msg = f"{source.label}/{path} is not an image"
+def _frame(frames: ZarrArray[Any] | None, index: int, label: str) -> Floats:
+    if frames is None or index >= frames.shape[0]:
+        msg = f"{label} has fewer frames than iterations"
         raise BadStore(msg)
-    return np.asarray(array[:], np.float32)
-
-
-def _frame(frames: ZarrArray[Any] | None, place: int, label: str) -> Floats:
-    if frames is None or place >= frames.shape[0]:
-        msg = f"{label} marks more frames than it holds"
-        raise BadStore(msg)
-    return np.asarray(frames[place], np.float32)
-
-
-def _dip(source: Source, path: str) -> dict[str, Any]:
-    """Our attributes of a group."""
-    node = source.node(path)
-    dip: Mapping[str, Any] | None = node.attributes.get("dip") if node else None
-    if node is None or node.is_array or not isinstance(dip, dict):
-        msg = f"{source.label}/{path} is not a group of a trajectory store"
-        raise BadStore(msg)
-    return dict(dip)
+    return np.asarray(frames[index], np.float32)
 
 
 def _names(attrs: Mapping[str, Any], key: str) -> list[str]:
-    """Names of arrays, none of which leads elsewhere."""
+    """Names of arrays in the same group; a name with a slash would point outside it."""
     return [str(name) for name in attrs.get(key, []) if "/" not in str(name)]
+
+
+def _optional(package: str) -> Any:
+    """Import a package that dip works without."""
+    try:
+        return import_module(package)
+    except ImportError as error:
+        msg = f"this needs the package {package}: pip install {package}"
+        raise DipError(msg) from error

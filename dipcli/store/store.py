@@ -1,4 +1,4 @@
-"""The trajectory store: what is fitted, and the runs that fitted it."""
+"""A trajectory store: the target of a fit, and its runs."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ import os
 import re
 from collections.abc import Mapping, Sized
 from contextlib import ExitStack
+from html import escape
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any, Self
 
-from dipcli.degrade import Model, recorded
+from dipcli.degrade import ForwardModel, read_model
 from dipcli.errors import BadStore, DipError
 from dipcli.images import Floats, Image
 from dipcli.store import disk
-from dipcli.store.creation import create_store, lay_out_run, run_attributes, whereabouts
-from dipcli.store.describe import describe
-from dipcli.store.disk import writing
+from dipcli.store.access import Reader, StoreLike, open_folder, open_reader, read_errors
+from dipcli.store.attributes import process_attributes, root_attributes, run_attributes
+from dipcli.store.create import create_run, create_store
+from dipcli.store.disk import Lock, write_errors
 from dipcli.store.layout import RUN_SCRATCH, STORE_SCRATCH, SaveDtype
-from dipcli.store.lock import Lock
-from dipcli.store.opening import Named, check_root, source_of
-from dipcli.store.run import Run, read_whole
-from dipcli.store.sources import Source, from_folder, reading
+from dipcli.store.run import Run
+from dipcli.store.safety import check_root
 from dipcli.store.writer import RunWriter
 
 NAME = re.compile(r"run-(0|[1-9]\d{0,8})")
 
 
 class Store:
-    """A store that is open: to read it, and to write it after `create` or `edit`."""
+    """An open store: `open_store` opens it to read, `create` and `edit` to write runs."""
 
-    def __init__(self, source: Source, lock: Lock | None = None, *, writable: bool = False) -> None:
-        self.name = source.label
-        self._source = source
+    def __init__(self, reader: Reader, lock: Lock | None = None, *, writable: bool = False) -> None:
+        self.name = reader.label
+        self._reader = reader
         self._lock = lock
         self._writable = writable
-        with reading(self.name):
-            self.attrs: dict[str, Any] = dict(check_root(source))
+        with read_errors(self.name):
+            self.attrs: dict[str, Any] = dict(check_root(reader))
 
     @classmethod
     def create(
@@ -48,87 +48,94 @@ class Store:
         task: str = "denoise",
         clean: Image | None = None,
         flash: Image | None = None,
-        model: Model | None = None,
+        model: ForwardModel | None = None,
         attrs: Mapping[str, Any] | None = None,
         force: bool = False,
     ) -> Store:
-        """Make a store without runs, and hold the right to write it until `close`.
+        """Create a store without runs, locked for writing until `close`.
 
-        What exists is replaced only by `force`, and a folder that is something else never.
+        `force` replaces an existing file or store, but never another directory.
         """
-        place = _local(path)
-        root = {**describe(image, name, task, flash, model), **(attrs or {})}
+        folder = _local(path)
+        root = {**root_attributes(image, name, task, flash, model), **(attrs or {})}
         others = {"clean": clean, "flash": flash}
-        lock = create_store(place, image, others, root, force=force)
-        return cls(from_folder(place, str(path)), lock, writable=True)
+        lock = create_store(folder, image, others, root, force=force)
+        return cls(open_folder(folder, str(path)), lock, writable=True)
 
     @classmethod
     def edit(cls, path: str | os.PathLike[str], *, lock: bool = True) -> Store:
         """Open a store to write runs.
 
-        A process that writes one run of a store whose writer started it says `lock=False`: the
-        store's lock is its parent's, and the run has a lock of its own.
+        `lock=False` is for a worker process that writes one run: its parent holds the lock of
+        the store, and each run has a lock of its own.
         """
-        place = _local(path)
-        if place.is_file():
-            msg = f"{path} is a file, and is only read; unzip it to write it"
+        folder = _local(path)
+        if folder.is_file():
+            msg = f"{path} is a file and can only be read; unzip it to write"
             raise BadStore(msg)
-        store = cls(source_of(place, str(path)), writable=True)
+        store = cls(open_reader(folder, str(path)), writable=True)
         if lock:
-            with writing(str(path)):
-                store._lock = Lock(place / STORE_SCRATCH, str(path))
-                disk.sweep(place / STORE_SCRATCH)
-                disk.unconsolidate(place, place / STORE_SCRATCH)
+            with write_errors(str(path)):
+                scratch = folder / STORE_SCRATCH
+                store._lock = Lock(scratch, str(path))
+                disk.sweep(scratch)
+                disk.unconsolidate(folder, scratch)
         return store
 
     @property
     def target(self) -> Floats:
-        """What is fitted; unknown pixels are NaN. (channel, y, x)"""
-        return self._image("target")
+        """The image that is fitted; unknown pixels are NaN. (channel, y, x)"""
+        with read_errors(self.name):
+            pixels = self._reader.image("target")
+        if pixels is None:
+            msg = f"{self.name}/target is missing"
+            raise BadStore(msg)
+        return pixels
 
     @property
     def clean(self) -> Floats | None:
-        """What the target would be without its noise, if that was given. (channel, y, x)"""
-        with reading(self.name):
-            return read_whole(self._source, "clean")
+        """The clean image of `--clean`; None without it. (channel, y, x)"""
+        with read_errors(self.name):
+            return self._reader.image("clean")
 
     @property
     def flash(self) -> Floats | None:
-        """A second image of the scene, which the fit began from. (channel, y, x)"""
-        with reading(self.name):
-            return read_whole(self._source, "flash")
+        """The image with flash of `--task flash`; None without it. (channel, y, x)"""
+        with read_errors(self.name):
+            return self._reader.image("flash")
 
     @property
-    def model(self) -> Model | None:
-        """What an output goes through before it is compared with the target; None: nothing."""
-        with reading(self.name):
-            return recorded(self.attrs.get("model"))
+    def model(self) -> ForwardModel | None:
+        """The degradation that a frame goes through before it is compared with the target."""
+        with read_errors(self.name):
+            return read_model(self.attrs.get("model"))
 
     @property
     def alpha(self) -> Floats | None:
-        """The opacity of the target, if it had one. (y, x)"""
-        with reading(self.name):
-            return read_whole(self._source, "alpha", ndim=2)
+        """The opacity of the target; None if it had no alpha channel. (y, x)"""
+        with read_errors(self.name):
+            return self._reader.image("alpha", ndim=2)
 
     @property
     def runs(self) -> list[Run]:
-        """The runs that are there now, in the order of their numbers."""
-        with reading(self.name):
-            found = sorted(int(m[1]) for m in map(NAME.fullmatch, self._source.names()) if m)
-            if not found and "://" in self.name:
-                # a plain web server does not list what it has
-                found = list(takewhile(self._has_run, count()))
-            return [Run(self._source, number) for number in found if self._has_run(number)]
+        """All runs that the store has now, by number."""
+        with read_errors(self.name):
+            matches = map(NAME.fullmatch, self._reader.names())
+            numbers = sorted(int(match[1]) for match in matches if match)
+            if not numbers and "://" in self.name:
+                # a plain web server lists no folders
+                numbers = list(takewhile(self._has_run, count()))
+            return [Run(self._reader, number) for number in numbers if self._has_run(number)]
 
     def run(self, number: int) -> Run:
-        """The run of a number."""
-        with reading(self.name):
-            there = self._has_run(number)
-        if not there:
+        """The run named `run-NUMBER`."""
+        with read_errors(self.name):
+            exists = self._has_run(number)
+        if not exists:
             names = ", ".join(run.name for run in self.runs) or "none"
-            msg = f"{self.name} has no run-{number}; there are: {names}"
+            msg = f"{self.name} has no run-{number}; its runs: {names}"
             raise BadStore(msg)
-        return Run(self._source, number)
+        return Run(self._reader, number)
 
     def create_run(
         self,
@@ -142,20 +149,22 @@ class Store:
         save_dtype: SaveDtype = "float16",
         **attrs: Any,
     ) -> RunWriter:
-        """Begin a run of so many frames (or these iterations) of `size` (channel, y, x)."""
+        """Create a run with room for `saves` frames of `size` (channel, y, x) and `steps` losses.
+
+        `saves` is the number of frames or the iterations themselves.
+        """
         root, label = self._folder(), f"{self.name}/run-{number}"
-        place = root / f"run-{number}"
-        if place.exists():
-            msg = f"{label} is there already: resume it, or take another number"
+        folder = root / f"run-{number}"
+        if folder.exists():
+            msg = f"{label} exists; resume it, or choose another number"
             raise BadStore(msg)
-        said = run_attributes(seed, config, **attrs)
-        with writing(label), disk.appearing(place, root / STORE_SCRATCH) as hidden:
-            lay_out_run(
-                hidden, said, str(self.attrs["image"]), _number(saves), steps, size, save_dtype
-            )
-            lock = Lock(hidden / RUN_SCRATCH, label)
-        lock.moved(place / RUN_SCRATCH)
-        return RunWriter(place, lock, label)
+        attrs, image = run_attributes(seed, config, **attrs), str(self.attrs["image"])
+        with write_errors(label), disk.new_folder(folder, root / STORE_SCRATCH) as partial:
+            create_run(partial, attrs, image, _count(saves), steps, size, save_dtype)
+            lock = Lock(partial / RUN_SCRATCH, label)
+            lock.prepare_move()
+        lock.moved(folder / RUN_SCRATCH)
+        return RunWriter(folder, lock, label)
 
     def resume_run(
         self,
@@ -166,26 +175,26 @@ class Store:
         keep_until: int | None = None,
         **attrs: Any,
     ) -> RunWriter:
-        """Go on with a run, with room for so many frames and steps in all.
+        """Resume a run, with room for this total number of frames and steps.
 
-        Frames and step losses above `keep_until` are taken away, to be written again.
+        Frames and step losses after `keep_until` are removed, to be written again.
         """
-        place, label = self._folder() / f"run-{number}", self.run(number).label
-        with ExitStack() as undo, reading(label), writing(label):
-            lock = Lock(place / RUN_SCRATCH, label)
+        folder, label = self._folder() / f"run-{number}", self.run(number).label
+        with ExitStack() as undo, read_errors(label), write_errors(label):
+            lock = Lock(folder / RUN_SCRATCH, label)
             undo.callback(lock.release)
-            disk.sweep(place)
-            writer = RunWriter(place, lock, label)
+            disk.sweep(folder)
+            writer = RunWriter(folder, lock, label)
             if keep_until is not None:
                 writer.rewind(keep_until)
-            writer.reserve(_number(saves), steps)
-            writer.update(**{"status": "running", "error": None, **whereabouts(), **attrs})
+            writer.reserve(_count(saves), steps)
+            writer.update(**{"status": "running", "error": None, **process_attributes(), **attrs})
             undo.pop_all()
         return writer
 
     def close(self) -> None:
-        """Let go of the store; runs that are being written are their writers'."""
-        self._source.close()
+        """Close the store and release its lock; the writers of its runs stay open."""
+        self._reader.close()
         if self._lock is not None:
             self._lock.release()
 
@@ -195,35 +204,47 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _image(self, name: str) -> Floats:
-        with reading(self.name):
-            pixels = read_whole(self._source, name)
-        if pixels is None:
-            msg = f"{self.name}/{name} is missing"
-            raise BadStore(msg)
-        return pixels
+    def _repr_html_(self) -> str:
+        """A table of the runs, which notebooks show."""
+        height, width = self.target.shape[1:]
+        rows = [("run", "status", "iterations", "psnr")]
+        for run in self.runs:
+            attrs, saved = run.attrs, run.iterations
+            psnr = attrs.get("psnr")
+            rows.append(
+                (
+                    run.name,
+                    str(attrs.get("status")),
+                    str(saved[-1]) if len(saved) else "",
+                    f"{psnr:.2f}" if isinstance(psnr, float) else "",
+                )
+            )
+        caption = f"{self.name}: {self.attrs['image']}, {width} x {height}, {self.attrs['task']}"
+        cells = ("".join(f"<td>{escape(text)}</td>" for text in row) for row in rows)
+        body = "".join(f"<tr>{row}</tr>" for row in cells)
+        return f"<table><caption>{escape(caption)}</caption>{body}</table>"
 
     def _has_run(self, number: int) -> bool:
-        return self._source.node(f"run-{number}") is not None
+        return self._reader.node(f"run-{number}") is not None
 
     def _folder(self) -> Path:
-        if self._source.folder is None or not self._writable:
-            msg = f"{self.name} is open to be read only"
+        if self._reader.folder is None or not self._writable:
+            msg = f"{self.name} is open for reading only; open it with Store.edit to write"
             raise DipError(msg)
-        return self._source.folder
+        return self._reader.folder
 
 
-def open_store(name: Named, label: str = "") -> Store:
-    """Open a folder, a zip, an address, or the bytes or the stream of a zip, to read it."""
-    return Store(source_of(name, label))
+def open_store(name: StoreLike, label: str = "") -> Store:
+    """Open a folder, a zip, a URL, or the bytes or the stream of a zip for reading."""
+    return Store(open_reader(name, label))
 
 
-def _number(saves: int | Sized) -> int:
+def _count(saves: int | Sized) -> int:
     return saves if isinstance(saves, int) else len(saves)
 
 
 def _local(path: str | os.PathLike[str]) -> Path:
     if "://" in str(path):
-        msg = f"cannot write {path}: a store is written to a folder of this machine"
+        msg = f"cannot write {path}: a store can only be written to a folder on this machine"
         raise DipError(msg)
     return Path(path)

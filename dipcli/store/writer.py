@@ -1,4 +1,4 @@
-"""One run of a store, as it is written: frames and scalars appended, killed or finished."""
+"""Write one run of a store: append frames and scalars, checkpoint, rewind, finish."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dipcli.store import checkpoint, disk
-from dipcli.store.describe import now, plain
+from dipcli.store.access import open_folder
+from dipcli.store.attributes import now, plain
+from dipcli.store.disk import Lock
 from dipcli.store.layout import (
     IMAGE_DIMS,
     META,
@@ -22,19 +24,17 @@ from dipcli.store.layout import (
     dumps,
     group_metadata,
 )
-from dipcli.store.lock import Lock
-from dipcli.store.series import Column, Series, read_vector
-from dipcli.store.sources import from_folder, required
+from dipcli.store.series import Column, Series
 
-HEARTBEAT = 5.0  # seconds between signs of life in the attributes
+HEARTBEAT = 5.0  # seconds between updates of the attributes
 RECORD = "record"
 
 
 class RunWriter:
-    """The one who writes a run, from `Store.create_run` or `Store.resume_run` to `finish`.
+    """Writes a run, from `Store.create_run` or `Store.resume_run` to `finish`.
 
-    A frame counts once its iteration is written, which is done last; whoever reads meanwhile,
-    or after SIGKILL, sees whole frames only.
+    The iteration of a frame is written last, and only then the frame counts: readers see whole
+    frames only, also while the run is written and after SIGKILL.
     """
 
     def __init__(self, folder: Path, lock: Lock, label: str) -> None:
@@ -43,15 +43,16 @@ class RunWriter:
         self._scratch = folder / RUN_SCRATCH
         self._lock = lock
         self._label = label
-        source = from_folder(folder, label)
-        self._attributes = dict(required(source.node(), label).attributes)
-        frames = required(source.node("frames"), f"{label}/frames")
+        reader = open_folder(folder, label)
+        self._attributes = dict(reader.required_node().attributes)
+        frames = reader.required_node("frames")
         self._size, self._dtype = frames.shape[1:], frames.dtype
-        self._saved = Series.reopen(folder, label)
-        losses = read_vector(source, "step_loss")
+        self._saved = Series.open(folder, label)
+        losses = np.asarray(reader.required_array("step_loss")[:])
         self._losses = Column(folder / "step_loss", losses, STEPS)
-        self._steps = int(np.isfinite(losses).nonzero()[0].max(initial=-1)) + 1  # taken so far
-        self._record = self._reopen_record()
+        # number of steps so far
+        self._steps = int(np.isfinite(losses).nonzero()[0].max(initial=-1)) + 1
+        self._record = self._open_record()
         self._updated = 0.0  # time.monotonic()
 
     @property
@@ -60,22 +61,22 @@ class RunWriter:
 
     @property
     def records(self) -> bool:
-        """Whether there is room for further measures."""
+        """Whether `create_record` has made arrays for further measures."""
         return self._record is not None
 
     @property
     def last(self) -> int:
-        """The last iteration saved, -1 where there is none."""
+        """The last saved iteration; -1 if there is none."""
         return self._saved.last
 
     def append(self, iteration: int, frame: npt.NDArray[Any], **scalars: float | None) -> None:
-        """Save the frame of an iteration, (channel, y, x), and what was measured on it."""
+        """Save the frame of an iteration, (channel, y, x), and its scalars, such as `psnr`."""
         self._saved.check(iteration)
         self._saved.reserve()
         if frame.shape != self._size:
-            msg = f"a frame of {frame.shape} in a run of {self._size}"
+            msg = f"a frame of shape {frame.shape} in a run of shape {self._size}"
             raise ValueError(msg)
-        with np.errstate(over="ignore"):  # a fit that diverges is saved as it is
+        with np.errstate(over="ignore"):  # a diverging fit may exceed the range of float16
             data = disk.encode(frame.astype(self._dtype))
         disk.put(disk.chunk_path(self._folder / "frames", [self._saved.count, 0, 0, 0]), data)
         self._losses.flush()
@@ -84,7 +85,7 @@ class RunWriter:
             self.update()
 
     def step_losses(self, first_step: int, values: npt.ArrayLike) -> None:
-        """The losses of consecutive steps; they are written with the next frame or checkpoint."""
+        """Set the losses of consecutive steps; the next frame or checkpoint writes them."""
         losses = np.atleast_1d(np.asarray(values, np.float64))
         stop = first_step + len(losses)
         if stop > self._losses.length:
@@ -98,37 +99,37 @@ class RunWriter:
         columns: Mapping[str, Mapping[str, int]],
         fixed: Mapping[str, tuple[str, npt.ArrayLike]] | None = None,
     ) -> None:
-        """Room for `rows` of further measures: {"psnr": {}, "fbc": {"band": 5}}.
+        """Create arrays for `rows` rows of further measures: {"psnr": {}, "fbc": {"band": 5}}.
 
-        `fixed` are vectors that say what the further dimensions are: {"low": ("band", edges)}.
+        `fixed` are the coordinates of further dimensions: {"low": ("band", edges)}.
         """
         fixed = fixed or {}
-        said = {"columns": list(columns), "fixed": list(fixed)}
-        with disk.appearing(self._folder / RECORD, self._scratch) as hidden:
-            Series.lay_out(hidden, rows, columns)
+        names = {"columns": list(columns), "fixed": list(fixed)}
+        with disk.new_folder(self._folder / RECORD, self._scratch) as partial:
+            Series.create(partial, rows, columns)
             for name, (dim, values) in fixed.items():
-                disk.new_image(hidden / name, np.asarray(values, np.float64), (dim,))
-            disk.put(hidden / META, dumps(group_metadata({"dip": said})))
-        self._record = self._reopen_record()
+                disk.new_image(partial / name, np.asarray(values, np.float64), (dim,))
+            disk.put(partial / META, dumps(group_metadata({"dip": names})))
+        self._record = self._open_record()
 
     def append_record(self, iteration: int, **values: npt.ArrayLike) -> None:
-        """One row of what `create_record` made room for."""
+        """Append one row to the arrays that `create_record` made."""
         if self._record is None:
-            msg = f"{self.name} has no record: create_record comes first"
+            msg = f"{self.name} has no record; call create_record first"
             raise ValueError(msg)
         self._record.append(iteration, values)
 
     def write_image(self, name: str, pixels: npt.NDArray[Any]) -> None:
-        """Set the `estimate`, the `average` or the `std` of the run. (channel, y, x)"""
+        """Write the `estimate`, the `average` or the `std` of the run. (channel, y, x)"""
         if name not in RESULTS or pixels.shape != self._size:
-            msg = f"{name} of {pixels.shape} in a run of {self._size}"
+            msg = f"an image {name!r} of shape {pixels.shape} in a run of shape {self._size}"
             raise ValueError(msg)
-        place, pixels = self._folder / name, pixels.astype(np.float32)
-        if place.exists():
-            disk.put(disk.chunk_path(place, (0, 0, 0)), disk.encode(pixels))
+        path, pixels = self._folder / name, pixels.astype(np.float32)
+        if path.exists():
+            disk.put(disk.chunk_path(path, (0, 0, 0)), disk.encode(pixels))
             return
-        with disk.appearing(place, self._scratch) as hidden:
-            disk.new_image(hidden, pixels, IMAGE_DIMS)
+        with disk.new_folder(path, self._scratch) as partial:
+            disk.new_image(partial, pixels, IMAGE_DIMS)
 
     def write_checkpoint(
         self,
@@ -137,16 +138,12 @@ class RunWriter:
         *,
         sync: bool = False,
     ) -> None:
-        """Keep the state to go on from, in place of the last one; `sync` outlives power too."""
-        self._losses.flush()  # of the steps before it: whoever goes on from here takes none of them
+        """Replace the state to resume from; with `sync` it survives a loss of power too."""
+        self._losses.flush()  # a run that resumes here does not repeat the steps before
         checkpoint.write(self._folder, arrays, attrs, sync=sync)
 
-    def delete_checkpoint(self) -> None:
-        """Free the space of a state that nobody will go on from."""
-        checkpoint.delete(self._folder)
-
     def update(self, **attrs: Any) -> None:
-        """Set attributes of the run, and say that it is alive."""
+        """Set attributes of the run, and the time of the update."""
         merged = {**self._attributes["dip"], **plain(attrs), "updated": now()}
         document = group_metadata({**self._attributes, "dip": merged})
         disk.put(self._folder / META, dumps(document), scratch=self._scratch)
@@ -154,7 +151,7 @@ class RunWriter:
         self._updated = time.monotonic()
 
     def finish(self, status: Status, **attrs: Any) -> None:
-        """Cut the arrays to what was written, set the status, and let go of the run."""
+        """Trim the arrays to the rows written, set the status, and release the run."""
         self._losses.flush()
         self._saved.trim()
         if self._record is not None:
@@ -164,12 +161,12 @@ class RunWriter:
         self.close()
 
     def close(self) -> None:
-        """Let go of the run as it is."""
+        """Release the run as it is."""
         self._losses.flush()
         self._lock.release()
 
     def rewind(self, until: int) -> None:
-        """Forget all that came after an iteration; it is going to be written again."""
+        """Remove all frames and losses after an iteration, to write them again."""
         self._saved.keep(until)
         disk.drop_chunks(self._folder / "frames", self._saved.count)
         if self._record is not None:
@@ -179,13 +176,13 @@ class RunWriter:
         self._steps = min(self._steps, until + 1)
 
     def reserve(self, saves: int, steps: int) -> None:
-        """Make room for so many frames and steps in all."""
+        """Make room for this total number of frames and steps."""
         self._saved.resize(saves)
         self._resize_steps(max(steps, self._steps))
 
-    def _reopen_record(self) -> Series | None:
+    def _open_record(self) -> Series | None:
         folder = self._folder / RECORD
-        return Series.reopen(folder, f"{self._label}/{RECORD}") if folder.exists() else None
+        return Series.open(folder, f"{self._label}/{RECORD}") if folder.exists() else None
 
     def _resize_steps(self, length: int) -> None:
         if length != self._losses.length:

@@ -9,7 +9,17 @@ from typing import Any
 
 from dipcli.cli import app
 from dipcli.images.builtin import PHOTOGRAPHS
-from dipcli.registry import DEGRADATIONS, Entry, Registry
+from dipcli.registry import (
+    ARCHITECTURES,
+    DEGRADATIONS,
+    LOSSES,
+    MEASURES,
+    PRESETS,
+    RULES,
+    TASKS,
+    Registry,
+    summary,
+)
 from tools import facts
 
 PATH = "<PATH>"
@@ -70,11 +80,15 @@ def _value(metavar: str) -> str:
     return PATH if metavar in ("FILE", "PATH", "IMAGE", "STORE") else f"<{metavar}>"
 
 
-def _word(entry: Entry) -> Word:
-    """An entry of a registry, from its usage: `crop:WxH or crop:WxH+X+Y` -> `crop:<WxH>`."""
-    usage = entry.usage.split(" or ")[0]
+def _words(registry: Registry, *others: str) -> tuple[Word, ...]:
+    """The things of a registry, from their usages: `crop:PART` -> `crop:<PART>`; and others."""
+    return (*(Word(other) for other in others), *(_word(registry, name) for name in registry))
+
+
+def _word(registry: Registry, name: str) -> Word:
+    usage = re.sub(r"\[(:[^]]*)\]", r"\1", registry.usage(name))
     text = re.sub(r":([^,]+)", lambda match: ":" + _value(match[1]), usage, count=1)
-    return Word(text, entry.summary)
+    return Word(text, summary(registry[name]))
 
 
 A_FILE = (Word(PATH),)
@@ -87,11 +101,18 @@ METAVARS: Mapping[str, tuple[Word, ...]] = {
     "STORE": A_FILE,
     "FILE": A_FILE,
     "PATH": A_FILE,
-    "DEGRADATION": tuple(_word(entry) for entry in DEGRADATIONS.values()),
+    "DEGRADATION": _words(DEGRADATIONS),
+    "TASK": _words(TASKS, "auto"),
+    "LOSS": _words(LOSSES),
+    "RULE": _words(RULES, "auto", "none"),
+    "ARCH": _words(ARCHITECTURES),
+    "PRESET": _words(PRESETS),
+    "MEASURE": _words(MEASURES),
+    "MEASURE,...": _words(MEASURES),
 }
 
 
-def collect(registry: Registry = app.COMMANDS) -> list[Command]:
+def collect(registry: Mapping[str, app.Entry] = app.COMMANDS) -> list[Command]:
     """`dip` itself, and then its commands."""
     found = []
     for known in facts.walk(registry):
@@ -114,7 +135,7 @@ def collect(registry: Registry = app.COMMANDS) -> list[Command]:
 def _options(known: facts.Known) -> Iterable[Option]:
     for p in known.options:
         place = None if facts.flag(p) else _place(known.name, p)
-        help_ = facts.plain(p.help)
+        help_, _ = facts.split_default(facts.plain(p.help))
         yield Option(facts.names(p), help_, place, repeatable=p.multiple or p.count)
     yield Option(facts.HELP, facts.HELP_OF_HELP)
 

@@ -1,1 +1,1 @@
-"""What a fit may descend: a file per loss."""
+"""Losses: a file each."""

@@ -1,15 +1,27 @@
-"""What a loss is: a number that says how far what is seen is from a target."""
+"""What a loss is: a number that says how far an output is from a target."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from torch import Tensor
+from dipcli import spec
+from dipcli.errors import DipError, UsageError
+from dipcli.lazy import torch
+from dipcli.spec import Spec
 
-# moves the network's input image by so much: in which direction, and the output that it gives,
-# both (1, channel, y, x); the direction is 0 where the target is unknown
-Nudge = Callable[[float], tuple[Tensor, Tensor]]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dipcli.fitting.settings import Settings
+
+GRAY_LEVELS = 255  # the unit of a sigma
+
+# moves the network's input image by a step: the direction, and the output that follows, both
+# (1, channel, y, x); the direction is 0 where the target is unknown
+Nudge = Callable[[float], tuple["Tensor", "Tensor"]]
 
 
 class Target:
@@ -25,25 +37,26 @@ class Target:
         weight: Tensor | None = None,
         total: Tensor | None = None,
     ) -> None:
-        """`known` says which are (None: all); `weight` what each counts, for a sum of `total`."""
+        """`known` marks the known numbers (None: all); `weight` is what each counts, and `total`
+        the sum of the weights if that is not 1."""
         self.values = values
         self.known = known
         self._weight = weight
         self._total = total
 
     def mean(self, numbers: Tensor) -> Tensor:
-        """Over what is known."""
+        """The mean over the known numbers."""
         if self._weight is None:
             return numbers.mean()
         total = (self._weight * numbers).sum()
         return total if self._total is None else total / self._total
 
     def masked(self, numbers: Tensor) -> Tensor:
-        """With 0 for what is unknown."""
+        """The numbers, with 0 where the target is unknown."""
         return numbers if self.known is None else numbers * self.known
 
     def picked(self, numbers: Tensor) -> Tensor:
-        """What is known, (n)."""
+        """The numbers where the target is known, (n)."""
         flat = numbers.flatten()
         return flat if self._places is None else flat[self._places]
 
@@ -57,12 +70,60 @@ class Target:
         return None if self.known is None else self.known.flatten().nonzero()[:, 0]
 
 
-class Loss:
-    """How far what the task sees of an output is from the target, and what is added to that."""
+@dataclass(frozen=True)
+class Loss(Spec):
+    """The base of all losses."""
 
-    def __call__(self, seen: Tensor, target: Target) -> Tensor:
+    needs_whole_image: ClassVar[bool] = False  # it cannot do with some pixels of the image
+    exact: ClassVar[bool] = False  # it looks at changes that bfloat16 would round off
+    passes: ClassVar[int] = 1  # through the network, for each step
+
+    def __call__(self, output: Tensor, target: Target) -> Tensor:
+        """The loss of what is compared with the target, (1, channel, y, x) or (n, channel)."""
         raise NotImplementedError
 
-    def more(self, output: Tensor, target: Target, nudge: Nudge) -> Tensor | None:
-        """What depends on the output itself, (1, channel, y, x), or on how it would change."""
+    def extra(self, output: Tensor, target: Target, nudge: Nudge) -> Tensor | None:
+        """A term of the output itself, (1, channel, y, x), or of how it would change."""
         return None
+
+    def check(self, settings: Settings) -> None:
+        """Refuse settings with which the loss makes no sense."""
+        pixelwise = settings.architecture.by_pixel and settings.parsed_task.forward_model is None
+        if self.needs_whole_image and pixelwise:
+            msg = (
+                f"--loss {settings.loss} needs whole images, and a step of --arch {settings.arch} "
+                f"sees {settings.batch} pixels: use mse, l1, huber or poisson"
+            )
+            raise UsageError(msg)
+
+
+def adapt(name: str, thing: Any) -> type[Loss]:
+    """A loss of the user's: a subclass of `Loss`, or a function (output, target) -> loss."""
+    if isinstance(thing, type) and issubclass(thing, Loss):
+        return thing
+    if isinstance(thing, Loss):
+        constant: type[Loss] = spec.constant(type(thing), thing)
+        return constant
+    if not callable(thing) or isinstance(thing, type):
+        msg = f"{name} must be a subclass of dipcli.Loss or a function (output, target) -> loss"
+        raise DipError(msg)
+
+    class FunctionLoss(Loss):
+        """Where pixels are unknown, the target that the function gets is the output itself."""
+
+        needs_whole_image: ClassVar[bool] = True
+        original: ClassVar[Any] = staticmethod(thing)
+
+        def __call__(self, output: Tensor, target: Any) -> Tensor:
+            values = target.values
+            if target.known is not None:
+                values = torch.where(target.known, values, output.detach())
+            loss = thing(output, values)
+            if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+                msg = f"--loss {name} must return a tensor with one number, not {loss!r:.60}"
+                raise DipError(msg)
+            return loss.reshape(())
+
+    FunctionLoss.name = name
+    FunctionLoss.__doc__ = thing.__doc__
+    return FunctionLoss

@@ -1,34 +1,42 @@
 """Distributional consistency (Webber and Reader, ICLR 2026), of noise that is clipped to [0, 1].
 
-Not "is each pixel met?", but "could these all be noise of that sigma?": where the image is right,
-the quantiles of the noise at the pixels are spread evenly. There is nothing to gain from fitting
-the noise itself, and so there is less need to stop.
+It asks whether all residuals together are distributed as noise of that sigma: where the image is
+right, their quantiles are spread evenly. Fitting the noise itself gains nothing, so there is less
+need to stop.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-from torch import Tensor
+from dipcli.fitting.losses.base import GRAY_LEVELS, Loss, Target
+from dipcli.lazy import torch
+from dipcli.spec import value
 
-from dipcli.fitting.losses.base import Loss, Target
-from dipcli.fitting.losses.words import GRAY_LEVELS
+if TYPE_CHECKING:
+    from torch import Tensor
 
-RAMP = 1e-3  # what is clipped to 0 or 1 counts as spread over so much beside it
+RAMP = 1e-3  # values clipped to 0 or 1 count as spread over an interval of this width
 CLAMP = 1e-4  # quantiles nearer to 0 or 1 have the logarithm of a Gaussian's tail
 LOG_ROOT = 0.5 * math.log(2 * math.pi)
 
 
+@dataclass(frozen=True)
 class Dc(Loss):
-    """The distance (W1) of the quantiles' logits from the logistic distribution."""
+    """Residual distributed as Gaussian noise of SIGMA/255
 
-    def __init__(self, sigma: float) -> None:
-        self.sigma = sigma / GRAY_LEVELS
+    It is the distance (W1) of the logits of the quantiles from the logistic distribution.
+    """
 
-    def __call__(self, seen: Tensor, target: Target) -> Tensor:
+    name: ClassVar[str] = "dc"
+    needs_whole_image: ClassVar[bool] = True
+    sigma: float = value(0, above=True)
+
+    def __call__(self, output: Tensor, target: Target) -> Tensor:
         logits = quantile_logits(
-            target.picked(seen), target.picked(target.values), self.sigma
+            target.picked(output), target.picked(target.values), self.sigma / GRAY_LEVELS
         ).sort()[0]
         n = len(logits)
         even = (torch.arange(n, device=logits.device, dtype=torch.float64) + 0.5) / n
@@ -36,7 +44,7 @@ class Dc(Loss):
 
 
 def quantile_logits(q: Tensor, y: Tensor, sigma: float) -> Tensor:
-    """logit P(noisy <= y) where the image is q; beyond CLAMP by the tail, or gradients die."""
+    """logit P(noisy <= y) where the image is q; beyond CLAMP by the tail, or gradients vanish."""
     y = y.clamp(0, 1)
     y = torch.where(y == 0, RAMP / 2, torch.where(y == 1, 1 - RAMP / 2, y))
     z = (y - q) / sigma

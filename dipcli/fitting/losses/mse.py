@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-from torch.nn import functional as F
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 from dipcli.fitting.losses.base import Loss, Target
+from dipcli.lazy import functional as F  # noqa: N812
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
+@dataclass(frozen=True)
 class Mse(Loss):
-    def __call__(self, seen: Tensor, target: Target) -> Tensor:
+    """Mean squared difference: for white Gaussian noise"""
+
+    name: ClassVar[str] = "mse"
+
+    def __call__(self, output: Tensor, target: Target) -> Tensor:
         if target.known is None:
-            return F.mse_loss(seen, target.values)
-        return target.mean((seen - target.values).square())
+            return F.mse_loss(output, target.values)
+        return target.mean((output - target.values).square())

@@ -1,41 +1,57 @@
-"""Losses on the unitary Fourier transform of each channel, with 0 for what is unknown.
+"""Losses on the unitary Fourier transform of each channel, with 0 where the target is unknown.
 
-By Parseval's theorem `plain` is mse: the same gradients, the same trajectory (that is said of the
-deep spectral prior, Cheng and others 2025, too). Only what is not a plain sum of squares differs.
+By Parseval's theorem `plain` is mse: the same gradients, the same trajectory (Cheng and others
+2025 say so of the deep spectral prior too). The other kinds are no plain sums of squares.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-from torch import Tensor
-
+from dipcli.errors import UsageError
 from dipcli.fitting.losses.base import Loss, Target
+from dipcli.lazy import torch
+from dipcli.spec import read, value
 
-FAINT = 1e-3  # an amplitude below which a phase means nothing; noise has its own sigma, as mean
+if TYPE_CHECKING:
+    from torch import Tensor, device
+
+FAINT = 1e-3  # below this amplitude a phase means nothing; noise has its own sigma, as mean
+RADIAL = "radial"
+POWER = -1.0  # of radial, where none is named
 
 
+@dataclass(frozen=True)
 class Spectral(Loss):
-    def __init__(self, kind: str, power: float = 0.0) -> None:
-        self._power = power
-        self._weight: Tensor | None = None  # of radial, (y, x)
-        self._compare: Callable[[Tensor, Tensor], Tensor] = {
-            "plain": plain,
-            "l1": complex_l1,
-            "amplitude": amplitude,
-            "amplitude-phase": amplitude_phase,
-            "radial": self._radial,
-        }[kind]
+    """Difference of Fourier coefficients: plain, l1, amplitude, amplitude-phase, radial[:POWER]"""
 
-    def __call__(self, seen: Tensor, target: Target) -> Tensor:
-        f, g = (torch.fft.fft2(target.masked(x), norm="ortho") for x in (seen, target.values))
-        return self._compare(f, g).sum() / target.count
+    name: ClassVar[str] = "spectral"
+    needs_whole_image: ClassVar[bool] = True
+    kind: str = value()
 
-    def _radial(self, f: Tensor, g: Tensor) -> Tensor:
-        if self._weight is None:
-            self._weight = radial_weight((f.shape[-2], f.shape[-1]), self._power).to(f.device)
-        return self._weight * plain(f, g)
+    def __post_init__(self) -> None:
+        kind, colon, _ = self.kind.partition(":")
+        if kind not in (*KINDS, RADIAL) or (colon and kind != RADIAL):
+            msg = f"KIND must be one of {', '.join(KINDS)}, radial[:POWER], not {self.kind!r}"
+            raise UsageError(msg)
+        if not -10 <= self._power <= 10:
+            msg = f"POWER of radial must be from -10 to 10, not {self._power:g}"
+            raise UsageError(msg)
+
+    @property
+    def _power(self) -> float:
+        _, colon, power = self.kind.partition(":")
+        return float(read("float", "POWER", power)) if colon else POWER
+
+    def __call__(self, output: Tensor, target: Target) -> Tensor:
+        f, g = (torch.fft.fft2(target.masked(x), norm="ortho") for x in (output, target.values))
+        if self.kind.startswith(RADIAL):
+            weight = radial_weight((f.shape[-2], f.shape[-1]), self._power, f.device)
+            return (weight * plain(f, g)).sum() / target.count
+        return KINDS[self.kind](f, g).sum() / target.count
 
 
 def plain(f: Tensor, g: Tensor) -> Tensor:
@@ -53,16 +69,25 @@ def amplitude(f: Tensor, g: Tensor) -> Tensor:
 def amplitude_phase(f: Tensor, g: Tensor) -> Tensor:
     """|f - g|^2 is (|f| - |g|)^2 + |f| |g| |u - v|^2, u and v the phases; here |g|^2 |u - v|^2.
 
-    So a frequency that the output lacks as yet is led to its phase as strongly as one it has.
+    So a frequency that the output lacks is led to its phase as strongly as one that it has.
     """
     return amplitude(f, g) + _squared(g) * _squared(_phase(f) - _phase(g))
 
 
-def radial_weight(size: tuple[int, int], power: float) -> Tensor:
+KINDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "plain": plain,
+    "l1": complex_l1,
+    "amplitude": amplitude,
+    "amplitude-phase": amplitude_phase,
+}
+
+
+@lru_cache(4)  # a step needs it, and its size and device stay the same in a fit
+def radial_weight(size: tuple[int, int], power: float, place: device | str = "cpu") -> Tensor:
     """(1 + cycles per longer side) ^ power, (y, x), scaled to a mean of 1: noise costs the same."""
     y, x = (torch.fft.fftfreq(n, dtype=torch.float64) for n in size)
     weight = (1 + max(size) * torch.hypot(y[:, None], x)) ** power
-    return (weight / weight.mean()).float()
+    return (weight / weight.mean()).float().to(place)
 
 
 def _phase(f: Tensor) -> Tensor:

@@ -6,23 +6,60 @@ As in Jo, Chun and Choi (ICCV 2021), but the divergence comes from a small chang
 
 from __future__ import annotations
 
-from torch import Tensor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
-from dipcli.fitting.losses.base import Nudge, Target
+from dipcli.errors import UsageError
+from dipcli.fitting.losses.base import GRAY_LEVELS, Nudge, Target
 from dipcli.fitting.losses.mse import Mse
-from dipcli.fitting.losses.words import GRAY_LEVELS
+from dipcli.spec import value
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dipcli.fitting.settings import Settings
 
 STEP = 1e-3  # of the input, on [0, 1]: small against noise, large against rounding
 
 
+@dataclass(frozen=True)
 class Sure(Mse):
-    """The squared difference + 2 sigma^2 divergence - sigma^2, per known number."""
+    """Estimated error to the clean image (Stein); SIGMA of the noise in 1/255
 
-    def __init__(self, sigma: float) -> None:
-        self.variance = (sigma / GRAY_LEVELS) ** 2
+    It is the squared difference + 2 sigma^2 divergence - sigma^2, per known number.
+    """
 
-    def more(self, output: Tensor, target: Target, nudge: Nudge) -> Tensor:
-        return self.variance * (2 * divergence(output, nudge) / target.count - 1)
+    name: ClassVar[str] = "sure"
+    needs_whole_image: ClassVar[bool] = True
+    exact: ClassVar[bool] = True
+    passes: ClassVar[int] = 2  # both are descended
+    sigma: float = value(0, above=True)
+
+    def extra(self, output: Tensor, target: Target, nudge: Nudge) -> Tensor:
+        variance = (self.sigma / GRAY_LEVELS) ** 2
+        return variance * (2 * divergence(output, nudge) / target.count - 1)
+
+    def check(self, settings: Settings) -> None:
+        super().check(settings)
+        needs = f"--loss {settings.loss} needs a network that denoises its input image"
+        if not settings.architecture.takes_image:
+            msg = f"{needs}, and --arch {settings.arch} takes no image"
+            raise UsageError(msg)
+        if settings.input != "image":
+            msg = f"{needs}: replace --input {settings.input} by --input image"
+            raise UsageError(msg)
+        if not settings.parsed_task.denoises:
+            msg = (
+                f"--loss {settings.loss} estimates the error of a denoised image; it cannot be "
+                f"used with --task {settings.task}"
+            )
+            raise UsageError(msg)
+        if settings.precision == "bfloat16":
+            msg = (
+                f"--loss {settings.loss} looks at small changes of the output, which --precision "
+                "bfloat16 rounds off: use float32"
+            )
+            raise UsageError(msg)
 
 
 def divergence(output: Tensor, nudge: Nudge) -> Tensor:

@@ -1,25 +1,35 @@
-"""DIP-TV (Liu, Sun, Xu and Kamilov, 2019): the squared difference, and the total variation."""
+"""DIP-TV (Liu, Sun, Xu and Kamilov, 2019): squared difference plus total variation."""
 
 from __future__ import annotations
 
-from torch import Tensor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 from dipcli.fitting.losses.base import Nudge, Target
 from dipcli.fitting.losses.mse import Mse
+from dipcli.spec import value
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
+@dataclass(frozen=True)
 class Tv(Mse):
-    """Of the output itself, whatever the task sees of it; known or not."""
+    """mse plus W times the total variation of the network's image
 
-    def __init__(self, weight: float) -> None:
-        self.weight = weight
+    The variation is that of the output itself, whatever the task compares; known pixels or not.
+    """
 
-    def more(self, output: Tensor, target: Target, nudge: Nudge) -> Tensor:
+    name: ClassVar[str] = "tv"
+    needs_whole_image: ClassVar[bool] = True
+    weight: float = value(0, above=True, label="W")
+
+    def extra(self, output: Tensor, target: Target, nudge: Nudge) -> Tensor:
         return self.weight * total_variation(output)
 
 
 def total_variation(image: Tensor) -> Tensor:
-    """The mean over all numbers of |step down| + |step right|: anisotropic, any size alike."""
+    """The mean over all numbers of |step down| + |step right|: anisotropic, equal at any size."""
     down = (image[..., 1:, :] - image[..., :-1, :]).abs().sum()
     right = (image[..., 1:] - image[..., :-1]).abs().sum()
     return (down + right) / image.numel()

@@ -1,1 +1,1 @@
-"""When to stop: rules that watch a fit at every step, and never see the clean image."""
+"""Stopping rules: they watch a fit at every step, and never see the clean image; a file each."""

@@ -3,77 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from dipcli.images import Floats
+from dipcli.arrays import Floats
+from dipcli.errors import UsageError
+from dipcli.spec import Spec, constant, options
+
+if TYPE_CHECKING:
+    from dipcli.fitting.settings import Settings
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a rule may look at: a step's output and error, never the clean image."""
+class Observation:
+    """What a rule may look at: the output and the error of a step, never the clean image."""
 
     iteration: int
     output: Floats  # (channel, y, x)
     error: float  # mean squared, where the target is known
-    sample: npt.NDArray[np.float32]  # (n), the same numbers of the output each time
-    residual: Floats  # the target less the running mean, (channel, y, x); NaN where it is unknown
-    held_out: float  # the mean square of the residual where the fit does not see, or NaN
+    sample: npt.NDArray[np.float32]  # (n), the same pixels of the output each time
+    residual: Floats  # target minus running mean, (channel, y, x); NaN where it is unknown
+    held_out: float  # mean square of the residual at the held-out pixels, or NaN
 
 
-class Rule:
-    """A rule of one fit; numbers and arrays among its attributes are its state.
+@dataclass
+class Rule(Spec):
+    """The rule of one fit; its attributes that are numbers and arrays are its state.
 
-    `see` is told of every iteration from 0 on, in order, and says whether this one is the one to
-    choose as far as is known. Nothing depends on how many iterations are planned: a fit that is
+    `see` is called for every iteration from 0 on, in order, and returns whether this iteration is
+    the best choice so far. Nothing depends on how many iterations are planned: a fit that is
     extended later has seen what it would have.
     """
 
-    def __init__(self, sigma: float) -> None:
-        """`sigma` is the noise of the target, on [0, 1]; most rules have no use for it."""
-        self.chosen: int | None = None
-        self.sure = False  # it would end the fit, and has chosen for good
+    holds_out: ClassVar[float] = 0.0  # the fraction of the known pixels that the fit may not see
+    chosen: int | None = field(default=None, init=False)
+    sure: bool = field(default=False, init=False)  # it would end the fit; the choice is final
 
-    def see(self, seen: Seen) -> bool:
+    def begin(self, sigma: float) -> None:
+        """Called once, before the first step, with the noise of the target on [0, 1]."""
+
+    def see(self, observation: Observation) -> bool:
         raise NotImplementedError
+
+    def check(self, settings: Settings) -> None:
+        """Refuse settings with which the rule makes no sense."""
 
     def choose(self, iteration: int) -> bool:
         self.chosen = iteration
         return True
 
     def state(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
-        """All that is to come depends on: arrays and attributes."""
-        mine = vars(self)
+        """What later steps depend on: arrays and attributes."""
+        mine = {k: v for k, v in vars(self).items() if k not in options(type(self))}
         arrays = {name: value for name, value in mine.items() if isinstance(value, np.ndarray)}
         return arrays, {name: value for name, value in mine.items() if name not in arrays}
 
     def restore(self, arrays: Arrays, attrs: Mapping[str, Any]) -> None:
-        """Go back to what `state` took."""
+        """Go back to a state."""
         vars(self).update(attrs)
         vars(self).update({name: np.array(values) for name, values in arrays.items()})
 
 
+def adapt(name: str, thing: Any) -> Any:
+    """A rule of the user's: a subclass of `Rule`, or an object of one, of which each run copies."""
+    if isinstance(thing, type) and issubclass(thing, Rule):
+        return thing
+    if not isinstance(thing, Rule):
+        msg = f"{name} must be a subclass of dipcli.Rule, or an object of one"
+        raise UsageError(msg)
+    return constant(type(thing), thing)
+
+
+@dataclass
 class Minimum(Rule):
     """Chooses the minimum of a curve, once nothing undercuts it for `patience` iterations.
 
-    The first one that is confirmed stays: late in a fit the steps shrink, and the curve with them.
-    While an output hardly moves at first, a curve that measures movement is low without meaning
-    anything: nothing counts until it has fallen to this part of what it was at most.
+    The first minimum that is confirmed stays: late in a fit the steps shrink, and the curve with
+    them. At first an output hardly moves, and a curve that measures movement is low without
+    meaning anything: nothing counts until it has fallen to `fallen` times its maximum.
     """
 
-    patience = 1000
-    fallen = 0.5
-
-    def __init__(self, sigma: float) -> None:
-        super().__init__(sigma)
-        self.highest = 0.0
-        self.lowest: float | None = None
-        self.waiting = 0
+    patience: ClassVar[int] = 1000
+    fallen: ClassVar[float] = 0.5
+    highest: float = field(default=0.0, init=False)
+    lowest: float | None = field(default=None, init=False)
+    waiting: int = field(default=0, init=False)
 
     def follow(self, iteration: int, value: float) -> bool:
         """Take the next point of the curve."""

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 
-from dipcli.fitting.stopping.base import Rule, Seen
+from dipcli.fitting.stopping.base import Observation, Rule
+from dipcli.spec import value
 
-MEMORY = 0.9  # of the loss, which jumps where noise is added to the input
+GRAY_LEVELS = 255  # the unit of SIGMA
+MEMORY = 0.9  # weight of the earlier errors, which jump where noise is added to the input
 
 
+@dataclass
 class Discrepancy(Rule):
-    """The first iteration at which the mean squared error is sigma squared."""
+    """Stop when the mean squared error is that of noise of SIGMA/255; estimated if not given"""
 
-    def __init__(self, sigma: float) -> None:
-        super().__init__(sigma)
-        self.sigma = sigma
+    name: ClassVar[str] = "discrepancy"
+    level: float | None = value(0, above=True, default=None, label="SIGMA")
+
+    def begin(self, sigma: float) -> None:
+        self.sigma = sigma if self.level is None else self.level / GRAY_LEVELS
         self.loss: float | None = None
 
-    def see(self, seen: Seen) -> bool:
-        if self.sure or not np.isfinite(seen.error):
+    def see(self, observation: Observation) -> bool:
+        if self.sure or not np.isfinite(observation.error):
             return False
-        last = seen.error if self.loss is None else self.loss
-        self.loss = MEMORY * last + (1 - MEMORY) * seen.error
+        last = observation.error if self.loss is None else self.loss
+        self.loss = MEMORY * last + (1 - MEMORY) * observation.error
         self.sure = self.loss <= self.sigma**2
-        return self.sure and self.choose(seen.iteration)
+        return self.sure and self.choose(observation.iteration)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dipcli.fitting.stopping.base import Minimum, Seen
+from dataclasses import dataclass
+from typing import ClassVar
 
-HELD_OUT = 0.02  # of the known pixels
+from dipcli.fitting.stopping.base import Minimum, Observation
 
 
+@dataclass
 class SelfValidation(Minimum):
-    """The least error, at held-out pixels, of what the fit would give back: the running mean."""
+    """Stop at the least error at one pixel in fifty that the fit does not see
 
-    patience = 500
-    fallen = 1.0  # an error is not small before anything was learned
+    The error is that of the running mean, which is the estimate.
+    """
 
-    def see(self, seen: Seen) -> bool:
-        return self.follow(seen.iteration, seen.held_out)
+    name: ClassVar[str] = "self-validation"
+    holds_out: ClassVar[float] = 0.02
+    patience: ClassVar[int] = 500
+    fallen: ClassVar[float] = 1.0  # an error is not small before anything was learned
+
+    def see(self, observation: Observation) -> bool:
+        return self.follow(observation.iteration, observation.held_out)

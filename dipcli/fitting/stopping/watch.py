@@ -1,4 +1,4 @@
-"""All stopping rules at once: one of them may end the fit, the others say where they would have."""
+"""All stopping rules at once: one may end the fit, the others record where they would have."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from dipcli.degrade import Model
+from dipcli.arrays import Floats
+from dipcli.degrade import ForwardModel
 from dipcli.errors import UsageError
-from dipcli.fitting.stopping.base import Arrays, Rule, Seen
-from dipcli.fitting.stopping.self_validation import HELD_OUT
-from dipcli.images import Floats
+from dipcli.fitting.stopping.base import Arrays, Observation, Rule
 from dipcli.measure.noise import noise_level
 from dipcli.registry import RULES
 
@@ -20,27 +19,21 @@ if TYPE_CHECKING:
     from dipcli.fitting.loop import Frame
 
 AUTO = "whiteness"  # measured best; see docs/stopping.md
-HOLDING = "self-validation"  # the only rule that changes the fit: it takes pixels away from it
-SAMPLE = 65_536  # numbers of an output that are watched at most
-GRAY_LEVELS = 255  # the unit of a sigma that is given
+SAMPLE = 65_536  # pixels of an output that are watched at most
 
 
-def parse(stop: str) -> tuple[str | None, float | None]:
-    """`discrepancy:25` -> the rule and its sigma; None where no rule is to stop the fit."""
-    name, colon, level = stop.partition(":")
-    if name == "none" and not colon:
-        return None, None
-    rule = RULES.find(AUTO if name == "auto" else name).name
-    if not colon:
-        return rule, None
+def parse(text: str) -> Rule | None:
+    """`discrepancy:25` -> the rule; None where no rule may stop the fit."""
+    if text == "none":
+        return None
     try:
-        sigma = float(level)
-    except ValueError:
-        sigma = -1.0
-    if rule != "discrepancy" or not 0 < sigma < np.inf:
-        msg = f"--stop is a rule, or discrepancy:SIGMA with SIGMA above 0 in 1/255; not {stop!r}"
-        raise UsageError(msg)
-    return rule, sigma / GRAY_LEVELS
+        rule: Rule = RULES.parse(AUTO if text == "auto" else text)
+    except UsageError as error:
+        msg = f"--stop {error}"
+        raise UsageError(msg) from None
+    # a rule of the user's without a name has the one by which it was found
+    type(rule).name = rule.name or RULES.split(text)[0]
+    return rule
 
 
 class Watch:
@@ -52,41 +45,45 @@ class Watch:
         target: Floats,
         *,
         size: tuple[int, int] | None = None,
-        model: Model | None = None,
+        model: ForwardModel | None = None,
         noise: float | None = None,
     ) -> None:
-        """The output has that `size`, and is compared with the target through the model.
+        """The output has that `size`, and goes through the model to be compared with the target.
 
-        `noise` is the target's, where its finest detail does not tell.
+        `noise` is that of the target, where its finest detail does not tell.
         """
-        self.active, sigma = parse(stop)
+        active = parse(stop)
+        self.active = None if active is None else active.name
         self._target = target
         size = size or (target.shape[1], target.shape[2])
-        self.seen = model.seen(size) if model else None
+        self.projection = model.projection(size) if model else None
         known = np.flatnonzero(np.isfinite(target))
         rng = np.random.default_rng(0)  # the same pixels in every run
         numbers = len(target) * size[0] * size[1]
         self._places = (
             None if numbers <= SAMPLE else np.sort(rng.choice(numbers, SAMPLE, replace=False))
         )
-        holds = self.active == HOLDING
-        count = max(1, round(HELD_OUT * len(known))) if holds and len(known) > 1 else 0
-        self._held = rng.choice(known, count, replace=False)
+        fraction = active.holds_out if active else 0.0
+        count = max(1, round(fraction * len(known))) if fraction and len(known) > 1 else 0
+        self._held_out = rng.choice(known, count, replace=False)
+        # a rule that holds pixels out changes the fit, so it is only watched where it is active
+        kinds = {name: kind for name, kind in RULES.items() if not kind.holds_out}
+        self.rules: dict[str, Rule] = {name: kind() for name, kind in kinds.items()}
+        if active is not None:
+            self.rules[active.name] = active
         estimated = noise_level(target) if noise is None else noise
-        level = estimated if sigma is None else sigma
-        self.rules: dict[str, Rule] = {
-            name: entry.load()(level) for name, entry in RULES.items() if name != HOLDING or holds
-        }
+        for rule in self.rules.values():
+            rule.begin(estimated)
         self.estimate: Floats | None = None  # at the iteration that is chosen so far
         self._until = -1  # the last iteration that was seen
 
     @property
     def visible(self) -> Floats:
-        """What the fit may see of the target (channel, y, x): all but what is held out."""
-        if not len(self._held):
+        """The target that the fit may see, (channel, y, x): without the held-out pixels."""
+        if not len(self._held_out):
             return self._target
         visible = self._target.copy()
-        visible.ravel()[self._held] = np.nan
+        visible.ravel()[self._held_out] = np.nan
         return visible
 
     @property
@@ -96,33 +93,35 @@ class Watch:
 
     @property
     def chosen(self) -> int | None:
+        """The iteration that the active rule chooses so far."""
         return None if self.active is None else self.rules[self.active].chosen
 
     def see(self, frame: Frame) -> None:
-        """Look at a frame; one that was seen before a checkpoint is not seen again."""
+        """Show a frame to the rules; one that they saw before a checkpoint is not shown again."""
         if frame.iteration <= self._until:
             return
         self._until = frame.iteration
-        output, mean = frame.output(), frame.average()
+        output, mean = frame.image, frame.average
         best = output if mean is None else mean
-        numbers = output.ravel()
+        pixels = output.ravel()
         residual = self._residual(best)
-        off = residual.ravel()[self._held]
-        seen = Seen(
+        held_out = residual.ravel()[self._held_out]
+        observation = Observation(
             frame.iteration,
             output,
-            frame.error(),
-            numbers if self._places is None else numbers[self._places],
+            frame.error,
+            pixels if self._places is None else pixels[self._places],
             residual,
-            float(np.mean(np.square(off))) if len(off) else np.nan,
+            float(np.mean(np.square(held_out))) if len(held_out) else np.nan,
         )
         for name, rule in self.rules.items():
-            if not rule.sure and rule.see(seen) and name == self.active:
+            if not rule.sure and rule.see(observation) and name == self.active:
                 self.estimate = best
 
     def _residual(self, image: Floats) -> Floats:
-        """What is left of the target, (channel, y, x)."""
-        residual: Floats = self._target - (image if self.seen is None else self.seen(image))
+        """The target minus the image, as far as the target shows it, (channel, y, x)."""
+        projected = image if self.projection is None else self.projection(image)
+        residual: Floats = self._target - projected
         return residual
 
     def verdicts(self) -> dict[str, dict[str, Any]]:
@@ -143,7 +142,7 @@ class Watch:
         return arrays, attrs
 
     def restore(self, arrays: Arrays, attrs: Mapping[str, Any]) -> None:
-        """Go back to what `state` took."""
+        """Go back to a state."""
         self._until = int(attrs["until"])
         self.estimate = np.array(arrays["estimate"]) if "estimate" in arrays else None
         for name, rule in self.rules.items():

@@ -1,36 +1,42 @@
-"""Stop where what is left of the noisy image is white: then it is noise, and all of it.
+"""Stop where the residual is white: then it is noise, and all of the noise.
 
-While the fit lacks something of the image, neighbours in the residual resemble each other; once
-it fits noise, of which it learns low frequencies first, they are opposed to each other. No level
-and no distribution of the noise has to be known, only that pixels are hit one by one. The
-whiteness of residuals chooses parameters elsewhere too (Hansen, Kilmer and Kjeldsen, BIT 2006).
+While the fit lacks a part of the image, neighbours in the residual are positively correlated; once
+it fits noise, of which it learns low frequencies first, they are negatively correlated. Neither the
+level nor the distribution of the noise has to be known, only that it is independent from pixel to
+pixel. Whiteness of residuals chooses parameters elsewhere (Hansen, Kilmer and Kjeldsen, BIT 2006).
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
-from dipcli.fitting.stopping.base import Rule, Seen
-from dipcli.images import Floats
+from dipcli.arrays import Floats
+from dipcli.fitting.stopping.base import Observation, Rule
 
-SCATTER = 3.5  # over the root of the pixels, which is the scatter of white noise; docs/stopping.md
+# The threshold, over the root of the pixels, which is the scatter of white noise (docs/stopping.md)
+SCATTER = 3.5
 
 
+@dataclass
 class Whiteness(Rule):
-    """The first iteration at which neighbours along both axes, once alike, are opposed."""
+    """Stop when the residual is white: neighbouring pixels are no longer positively correlated
 
-    def __init__(self, sigma: float) -> None:
-        super().__init__(sigma)
-        self.alike = False
+    It is the first iteration at which the correlation along both axes, once positive, is negative.
+    """
 
-    def see(self, seen: Seen) -> bool:
-        correlation = max(neighbours(seen.residual))
-        pixels = int(np.count_nonzero(np.isfinite(seen.residual[0])))
+    name: ClassVar[str] = "whiteness"
+    alike: bool = field(default=False, init=False)
+
+    def see(self, observation: Observation) -> bool:
+        correlation = max(neighbours(observation.residual))
+        pixels = int(np.count_nonzero(np.isfinite(observation.residual[0])))
         self.alike |= correlation > 0
         self.sure = self.alike and correlation < -SCATTER / math.sqrt(max(pixels, 1))
-        return self.sure and self.choose(seen.iteration)
+        return self.sure and self.choose(observation.iteration)
 
 
 def neighbours(residual: Floats) -> tuple[float, float]:

@@ -1,5 +1,5 @@
-"""Tasks: what is restored, what a fit's output is compared through, and what becomes of it."""
+"""Tasks: what is restored, and what the output is compared through; a file each."""
 
-from dipcli.fitting.tasks.base import AUTO, Task, parse, settle, suggestion
+from dipcli.fitting.tasks.base import AUTO, Task, parse, resolve, suggestion
 
-__all__ = ["AUTO", "Task", "parse", "settle", "suggestion"]
+__all__ = ["AUTO", "Task", "parse", "resolve", "suggestion"]

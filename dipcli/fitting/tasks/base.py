@@ -1,17 +1,19 @@
-"""What a task is, how it is written in words, and how an image decides what was left to it."""
+"""What a task is, how it is written, and how an image decides what was left to it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from dipcli.degrade import Degradation, Model, build, steps
+from dipcli.arrays import Floats
+from dipcli.degrade import Degradation, ForwardModel, steps
 from dipcli.errors import DipError, UsageError
-from dipcli.images import Floats, Image
+from dipcli.images import Image
 from dipcli.registry import DEGRADATIONS, TASKS
+from dipcli.spec import Spec
 
 if TYPE_CHECKING:
     from dipcli.fitting.settings import Settings
@@ -20,47 +22,46 @@ Size = tuple[int, int]  # height and width
 AUTO = "auto"
 
 
-class Task:
-    """To fit the image itself; the other tasks say in what they differ."""
+@dataclass(frozen=True)
+class Task(Spec):
+    """The base of all tasks: fit the image itself."""
 
-    name: ClassVar[str] = "denoise"
-    values: ClassVar[Mapping[str, Any]] = {}  # settings that it has whatever the preset
-    stop: ClassVar[str] = "auto"  # what that is: rules know noise, and other damage is none
+    values: ClassVar[Mapping[str, Any]] = {}  # settings that it needs, whatever the preset
+    stop: ClassVar[str] = "auto"  # what --stop auto is; rules know noise, not other damage
     noise: ClassVar[float | None] = None  # of the target, where its finest detail does not tell
-
-    def __init__(self, words: str = "") -> None:
-        """`words` are what follows the name: `:4,kernel=lanczos`."""
-        if words:
-            msg = f"it takes no {words!r}"
-            raise UsageError(msg)
-
-    def __str__(self) -> str:
-        """In the words of the command line: `parse` gives it back."""
-        return self.name
+    denoises: ClassVar[bool] = False  # the target is the image plus noise
+    undoes: ClassVar[str] = ""  # the degradation that it is for
+    resembles: ClassVar[bool] = True  # the target is an image like the restored one
+    needs_flash: ClassVar[bool] = False  # it needs a second image, whose name is `path`
 
     @property
     def compared(self) -> str:
-        """What two fits have in common if they are of one task."""
+        """What two fits have in common if they can be compared."""
         return str(self)
 
     @property
-    def model(self) -> Model | None:
+    def path(self) -> str:
+        """The name of the second image."""
+        return ""
+
+    @property
+    def forward_model(self) -> ForwardModel | None:
         """What the output goes through before it is compared with the target; None: nothing."""
         return None
 
-    def settled(self, image: Image, name: str) -> Task:
-        """The same task with what the image called `name` says of it."""
+    def resolved(self, image: Image, name: str) -> Task:
+        """The same task with what the image called `name` records about itself."""
         return self
 
     def check(self, settings: Settings) -> None:
-        """Refuse settings with which it makes no sense."""
+        """Refuse settings with which the task makes no sense."""
 
     def size(self, target: Size, clean: Size | None = None) -> Size:
-        """Of what is restored, from the size of the target and, if there is one, of its clean."""
+        """The size of the restored image, from that of the target and of the clean image."""
         return target
 
     def picture(self, target: Floats, size: Size, flash: Floats | None = None) -> Floats:
-        """What goes into a network whose input is an image, (channel, *size)."""
+        """The image that enters a network whose input is an image, (channel, *size)."""
         return target
 
     def estimate(self, output: Floats, target: Floats) -> Floats:
@@ -68,63 +69,57 @@ class Task:
         return output
 
     def spread(self, std: Floats, target: Floats) -> Floats:
-        """How far restored images scatter, from the deviation of outputs."""
+        """The spread of restored images, from that of the outputs."""
         return std
 
 
 class Undoing(Task):
-    """A task that undoes a linear degradation of which it has the value and the keys."""
+    """A task that undoes a linear degradation; its fields are those of the degradation."""
 
-    kind: ClassVar[str]  # the degradation
     stop: ClassVar[str] = "none"
 
-    def __init__(self, words: str = "") -> None:
-        self.degradation: Degradation = build(DEGRADATIONS[self.kind].load(), words)
-
-    def __str__(self) -> str:
-        return self.name + str(self.degradation).removeprefix(self.kind)
+    @property
+    def degradation(self) -> Degradation:
+        kind: type[Degradation] = DEGRADATIONS[self.undoes]
+        return kind.parse(str(self).removeprefix(self.name))
 
     @property
-    def model(self) -> Model | None:
-        return Model(self.degradation)
+    def forward_model(self) -> ForwardModel | None:
+        return ForwardModel(self.degradation)
 
 
-def parse(spec: str) -> Task:
-    """`sr:4,kernel=lanczos` -> its task; `auto`, before it is settled, fits the image itself."""
-    if spec == AUTO:
-        return Task()
-    name = re.split("[:,]", spec, maxsplit=1)[0]
-    entry = TASKS.find(name)
+def parse(text: str) -> Task:
+    """`sr:4,kernel=lanczos` -> its task; `auto`, before an image settles it, denoises."""
     try:
-        task: Task = entry.load()(spec[len(name) :])
+        task: Task = TASKS.parse("denoise" if text == AUTO else text)
     except UsageError as error:
-        msg = f"--task {spec}: {error}; it is written {entry.usage}"
+        msg = f"--task {error}"
         raise UsageError(msg) from None
     return task
 
 
-def settle(spec: str, image: Image, name: str) -> Task:
-    """The task of an image called `name`, with all that was left to the image."""
+def resolve(text: str, image: Image, name: str) -> Task:
+    """The task of an image called `name`, with everything that was left to the image."""
     if image.unknown.all():
         msg = f"{name}: every pixel is unknown: there is nothing to fit"
         raise DipError(msg)
-    if spec == AUTO:
-        spec = "inpaint" if image.unknown.any() else "denoise"
-    return parse(spec).settled(image, name)
+    if text == AUTO:
+        text = "inpaint" if image.unknown.any() else "denoise"
+    return parse(text).resolved(image, name)
 
 
 def suggestion(image: Image) -> tuple[Degradation, str] | None:
-    """A degradation that the image says it went through, and the `--task` that would undo it."""
-    undone = {entry.undoes: entry for entry in TASKS.values() if entry.undoes}
+    """A degradation that the image records, and the --task that would undo it."""
+    undoing = {kind.undoes: kind for kind in TASKS.values() if kind.undoes}
     for step in steps(image.history, image.page):
-        entry = undone.get(step.degradation.name)
-        if entry is not None:
-            keys = issubclass(entry.load(), Undoing)
-            words = str(step.degradation).removeprefix(entry.undoes) if keys else ""
-            return step.degradation, entry.name + words
+        kind = undoing.get(step.degradation.name)
+        if kind is not None:
+            same = issubclass(kind, Undoing)
+            words = str(step.degradation).removeprefix(kind.undoes) if same else ""
+            return step.degradation, kind.name + words
     return None
 
 
-def known_only(pixels: Floats, other: Floats) -> Floats:
-    """The pixels, and where they are unknown those of another image."""
+def known_or(pixels: Floats, other: Floats) -> Floats:
+    """The known pixels, and those of another image where they are unknown."""
     return np.where(np.isnan(pixels), other, pixels)

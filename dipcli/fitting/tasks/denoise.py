@@ -1,7 +1,14 @@
-"""Denoising: the image is fitted as it is, and the fit ends before it has the noise."""
+"""Denoising: the image is fitted as it is, and the fit ends before it has fitted the noise."""
+
+from dataclasses import dataclass
+from typing import ClassVar
 
 from dipcli.fitting.tasks.base import Task
 
 
+@dataclass(frozen=True)
 class Denoise(Task):
-    """The output, compared with the image."""
+    """Fit the image as it is, and stop before the noise is fitted"""
+
+    name: ClassVar[str] = "denoise"
+    denoises: ClassVar[bool] = True

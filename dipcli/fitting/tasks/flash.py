@@ -3,46 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from dipcli.arrays import Floats
 from dipcli.errors import UsageError
 from dipcli.fitting.tasks.base import Size, Task
-from dipcli.images import Floats
+from dipcli.spec import value
 
 if TYPE_CHECKING:
     from dipcli.fitting.settings import Settings
 
-BLIND = ("relunet", "generator")  # no image goes into them
 
-
+@dataclass(frozen=True)
 class Flash(Task):
-    """What goes into the network is the bright image."""
+    """Restore a dark image from IMAGE, which shows the same scene with flash"""
 
     name: ClassVar[str] = "flash"
     stop: ClassVar[str] = "none"
     values: ClassVar[Mapping[str, Any]] = {"input": "image"}
+    needs_flash: ClassVar[bool] = True
+    image: str = value()
 
-    def __init__(self, words: str = "") -> None:
-        self.path = words.removeprefix(":")
-        if not self.path or self.path == words:
-            msg = "it needs the image that was taken with flash"
-            raise UsageError(msg)
-
-    def __str__(self) -> str:
-        return f"{self.name}:{self.path}"
+    @property
+    def path(self) -> str:
+        return self.image
 
     @property
     def compared(self) -> str:
-        return self.name  # its pixels are compared, wherever they came from
+        return self.name  # the pixels of the second image are compared, wherever they are
 
     def check(self, settings: Settings) -> None:
-        if settings.input != "image" or settings.arch in BLIND:
-            what = settings.arch if settings.arch in BLIND else f"--input {settings.input}"
+        takes_image = settings.architecture.takes_image
+        if settings.input != "image" or not takes_image:
+            what = f"--input {settings.input}" if takes_image else f"--arch {settings.arch}"
             msg = f"--task flash feeds an image to the network, and {what} takes none"
             raise UsageError(msg)
 
     def picture(self, target: Floats, size: Size, flash: Floats | None = None) -> Floats:
         if flash is None:
-            msg = "there is no image with flash to begin from"
+            msg = "--task flash needs the image with flash: write flash:IMAGE"
             raise UsageError(msg)
         return flash

@@ -5,46 +5,45 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from dipcli.degrade import Model, build, steps
-from dipcli.degrade.base import key
+from dipcli.degrade import ForwardModel, steps
 from dipcli.degrade.fourier import Fourier
 from dipcli.errors import DipError
 from dipcli.fitting.tasks.base import Task
 from dipcli.images import Image
+from dipcli.spec import key, value
 
 RESIZING = ("crop", "downsample")
 
 
 @dataclass(frozen=True)
-class Sensing(Fourier):
-    """`fourier`, and which random numbers its mask was drawn from."""
-
-    seed: int = key(0, 0)
-    page: int = key(1, 1)
-    place: int = key(0, 0)  # in its chain of degradations
-
-
 class Sense(Task):
-    """The output's coefficients at the places of the mask; which these are, the image says."""
+    """Restore an image of `corrupt fourier`; the image records which coefficients it has
+
+    The keys are those of the degradation, the seed of its mask, the page of its stack, and its
+    place in the chain of degradations.
+    """
 
     name: ClassVar[str] = "sense"
-    noise: ClassVar[float | None] = 0.0  # what is seen in its detail is what is missing
-
-    def __init__(self, words: str = "") -> None:
-        self.sensing: Sensing | None = build(Sensing, words) if words else None
+    noise: ClassVar[float | None] = 0.0  # the finest detail of the target is what it lacks
+    undoes: ClassVar[str] = "fourier"
+    resembles: ClassVar[bool] = False
+    fraction: float | None = value(0, 1, above=True, default=None)
+    mode: str = key("random", choices=("random", "radial"))
+    seed: int = key(0, 0)
+    page: int = key(1, 1)
+    place: int = key(0, 0)
 
     def __str__(self) -> str:
-        return self.name + str(self.sensing or "").removeprefix(Sensing.name)
+        return self.name if self.fraction is None else super().__str__()
 
     @property
-    def model(self) -> Model | None:
-        said = self.sensing
-        if said is None:
+    def forward_model(self) -> ForwardModel | None:
+        if self.fraction is None:
             return None
-        return Model(Fourier(said.fraction, said.mode), said.seed, said.page, said.place)
+        return ForwardModel(Fourier(self.fraction, self.mode), self.seed, self.page, self.place)
 
-    def settled(self, image: Image, name: str) -> Task:
-        if self.sensing is not None:
+    def resolved(self, image: Image, name: str) -> Task:
+        if self.fraction is not None:
             return self
         later = ""
         for degradation, seed, page, place in steps(image.history, image.page):
@@ -53,12 +52,11 @@ class Sense(Task):
             if not isinstance(degradation, Fourier):
                 continue
             if later:
-                msg = f"{name} was sensed before {later}: of that, --task sense can undo nothing"
+                msg = f"{name} was sensed before {later}, which --task sense cannot undo"
                 raise DipError(msg)
-            words = f"{degradation},seed={seed},page={page},place={place}"
-            return Sense(words.removeprefix(degradation.name))
+            return Sense(degradation.fraction, degradation.mode, seed, page, place)
         msg = (
-            f"{name} does not say which Fourier coefficients it has: give --task "
+            f"{name} does not record which Fourier coefficients it has: write --task "
             "sense:FRACTION,mode=M,seed=S as `dip corrupt` had them, or fit the TIFF that it wrote"
         )
         raise DipError(msg)

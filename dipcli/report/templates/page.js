@@ -1,6 +1,6 @@
 "use strict";
 
-// the wiper: the right image over the left one, cut where the slider is
+// compare two images: the right one covers the left one from the slider on
 for (const wiper of document.querySelectorAll(".wiper")) {
   const images = [...wiper.parentElement.querySelectorAll(".pictures img")];
   if (images.length < 2) continue;
@@ -22,7 +22,7 @@ for (const wiper of document.querySelectorAll(".wiper")) {
   };
   const wipe = () => {
     stage.style.setProperty("--at", slider.value + "%");
-    slider.setAttribute("aria-valuetext", slider.value + " % left, the rest right");
+    slider.setAttribute("aria-valuetext", slider.value + " % left image");
   };
   left.onchange = right.onchange = show;
   slider.oninput = wipe;
@@ -31,7 +31,7 @@ for (const wiper of document.querySelectorAll(".wiper")) {
   wiper.hidden = false;
 }
 
-// the frames of runs, each with its own slider, or all together
+// the frames of each run under a slider; all sliders can move together
 const players = [];
 const together = document.querySelector(".together");
 for (const player of document.querySelectorAll(".player")) {
@@ -45,11 +45,11 @@ for (const player of document.querySelectorAll(".player")) {
     slider.setAttribute("aria-valuetext", frame.words);
     const image = player.querySelector(".screen img");
     image.src = frame.picture;
-    image.alt = "Frame of " + frame.words;
+    image.alt = "Frame at " + frame.words;
     player.querySelector("path.frame").setAttribute("d", frame.path);
     player.querySelector("output").textContent = frame.words;
   };
-  // the frame whose iteration is nearest
+  // show the frame nearest to an iteration
   const seek = (at) => {
     let best = 0;
     frames.forEach((frame, place) => {
@@ -82,7 +82,7 @@ for (const player of document.querySelectorAll(".player")) {
 }
 if (together && players.length > 1) together.hidden = false;
 
-// what is folded away is printed all the same
+// open all details for printing
 addEventListener("beforeprint", () => {
   for (const details of document.querySelectorAll("details")) details.open = true;
 });

@@ -1,0 +1,116 @@
+"""Shared by the commands that measure: their inputs, comma lists, and figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dipcli import files
+from dipcli.cli import console, streams
+from dipcli.errors import DipError, UsageError
+from dipcli.measure.inputs import Source, image_sources, store_sources
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIGURES = (".svg", ".png", ".pdf")
+
+
+class Failures:
+    """Inputs that were skipped: each error is printed at once, and once; the exit code is 1."""
+
+    def __init__(self) -> None:
+        self._printed: set[str] = set()
+
+    @property
+    def code(self) -> int:
+        """The exit code of the command."""
+        return 1 if self._printed else 0
+
+    def add(self, error: DipError) -> None:
+        if str(error) not in self._printed:
+            console.error(error)
+        self._printed.add(str(error))
+
+
+def gather(names: Sequence[str], failures: Failures, **reading: str | None) -> list[Source]:
+    """The runs and images that are named, each once; `reading` are the options of reading."""
+    found: dict[str, Source] = {}
+    for item in streams.inputs(list(names), "store or image"):
+        try:
+            for source in _sources_of(item, **reading):
+                found.setdefault(source.label, source)
+        except UsageError:
+            raise
+        except DipError as error:
+            failures.add(error)
+    return list(found.values())
+
+
+def _sources_of(item: streams.Input, **reading: str | None) -> Iterator[Source]:
+    if item.is_store:
+        return store_sources(item.name, item.data)
+    return image_sources(item.name, streams.read_images(item, **reading))  # type: ignore[arg-type]
+
+
+def whole_numbers(text: str, option: str) -> list[int]:
+    """Read a comma list such as `0,50,400`; an empty text is an empty list."""
+    return [int(n) for n in numbers(text, option, int, "whole numbers from 0")] if text else []
+
+
+def numbers(
+    text: str, option: str, kind: type[float], wanted: str, most: float = math.inf
+) -> list[float]:
+    """Read a comma list of numbers from 0 to `most`; `wanted` describes them in an error."""
+    try:
+        values = [kind(word) for word in text.split(",")]
+    except ValueError:
+        values = [-1]
+    if not all(0 <= value <= most for value in values):
+        msg = f"{option} must be a comma list of {wanted}, not {text!r}"
+        raise UsageError(msg)
+    return values
+
+
+def check_plot(plot: str | None, form: str | None) -> None:
+    """Refuse, before the work, a figure that cannot be written.
+
+    An existing file is not refused yet: it may be the same figure.
+    """
+    if plot == "-" and form != "none":
+        msg = "--plot - and the rows cannot both go to stdout: add --format none, or name a file"
+        raise UsageError(msg)
+    if plot not in (None, "-"):
+        _figure_format(plot)
+        files.check(Path(plot), force=True)
+
+
+def _figure_format(plot: str) -> str:
+    """The format by the extension; svg for stdout and devices, which have none."""
+    suffix = Path(plot).suffix.lower()
+    if suffix in FIGURES:
+        return suffix.removeprefix(".")
+    if plot == "-" or plot.startswith("/dev/"):
+        return "svg"
+    msg = f"--plot {plot} must end in {', '.join(FIGURES)}"
+    raise UsageError(msg)
+
+
+def panel_labels(sources: Sequence[str], labels: str | None) -> dict[str, str]:
+    """The titles of panels by source: from `--label`, or the names of the sources."""
+    names = list(dict.fromkeys(sources))
+    titles = names if labels is None else labels.split(",")
+    if len(titles) != len(names):
+        msg = f"--label has {len(titles)} names, and there are {len(names)} panels"
+        raise UsageError(msg)
+    return dict(zip(names, titles, strict=True))
+
+
+def write_plot(plot: str, figure: Figure, *, force: bool) -> None:
+    """Write a figure, whole or not at all."""
+    from dipcli.figures import canvas
+
+    data = canvas.encode(figure, _figure_format(plot))
+    streams.write_and_tell(plot, data, force=force)

@@ -1,0 +1,93 @@
+"""`dip gpkernel --posterior`: read an image, and write its posterior mean and deviation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dipcli import files
+from dipcli.cli import console, streams
+from dipcli.errors import UsageError
+from dipcli.gp import inference
+from dipcli.images import Image, is_up_to_date
+
+RECORDING = ("png", "tiff")  # formats whose metadata record how the image was made
+
+
+def outputs(mean: str | None, std: str | None, image_format: str | None) -> dict[str, str]:
+    """Name the output files of "mean" and "std"; without both, the mean goes to stdout."""
+    if mean == std is not None:
+        msg = f"-o and --std are both {std}; name two outputs"
+        raise UsageError(msg)
+    wanted = {"mean": mean, "std": std} if std else {"mean": streams.image_output(mean)}
+    paths = {kind: streams.image_output(path) for kind, path in wanted.items() if path}
+    for path in paths.values():
+        streams.output_format(path, image_format)  # raises for an unknown extension
+    return paths
+
+
+def write(
+    name: str,
+    reading: Mapping[str, str | None],
+    paths: Mapping[str, str],
+    image_format: str | None,
+    networks: Mapping[str, Any],
+    *,
+    force: bool,
+    noise: float | None,
+    **options: Any,
+) -> None:
+    """Infer each page of an image and write the outputs that do not exist yet.
+
+    `networks` are the options of `inference.choose_network`, and `options` those of
+    `inference.families`.
+    """
+    kernel, depth = options["kernel"], options["depth"]
+    options["network"] = inference.choose_network(kernel, depth, **networks)
+    if options["network"]:
+        options["depth"] = None  # the network has it
+    inference.check_kernel(**options)
+    source = streams.one_input(name, "image")
+    pages = streams.read_images(source, **reading)  # type: ignore[arg-type]
+    records = {kind: inference.provenance(kind, pages, noise, **options) for kind in paths}
+    paths = {
+        kind: path
+        for kind, path in paths.items()
+        if not _exists(path, records[kind], image_format, force=force)
+    }
+    if not paths:
+        return
+    images: dict[str, list[Image]] = {kind: [] for kind in paths}
+    with console.progress() as bars:
+        results = inference.posteriors(pages, noise=noise, progress=bars.update, **options)
+        for page, result in zip(pages, results, strict=True):
+            title = f"{source.name} page {page.page}" if len(pages) > 1 else source.name
+            console.note(f"{title}: {result.description}")
+            if "mean" in paths:
+                images["mean"].append(result.mean())
+            if "std" in paths:
+                for note in result.notes():
+                    console.note(note)
+                images["std"].append(result.std())
+    for kind, path in paths.items():
+        streams.write_images(
+            path,
+            images[kind],
+            image_format,
+            records[kind],
+            floats=kind == "std",
+            force=force,
+        )
+
+
+def _exists(path: str, record: Mapping[str, Any], image_format: str | None, *, force: bool) -> bool:
+    """Whether the file holds this result already; raise if it holds another one."""
+    if not force and is_up_to_date(path, record):
+        console.note(f"{path} {streams.UNCHANGED}")
+        return True
+    if path != "-":
+        # other formats have no record, so the result itself is compared when it is written
+        records = streams.output_format(path, image_format) in RECORDING
+        files.check(Path(path), force=force or not records)
+    return False

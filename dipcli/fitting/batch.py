@@ -1,0 +1,141 @@
+"""Many jobs at once: stores opened, memory checked, runs in parallel, zips packed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import ExitStack
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from dipcli import files, machine
+from dipcli.errors import DipError
+from dipcli.fitting import workers
+from dipcli.fitting.hardware import Hardware, parallel_fits
+from dipcli.fitting.job import Job
+from dipcli.fitting.plan import Plan, plan
+from dipcli.fitting.run import News, Stopped, Tell
+from dipcli.store import open_store, pack
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    *,
+    tell: Tell,
+    stopped: Stopped,
+    on_error: Callable[[DipError], None],
+    on_start: Callable[[Sequence[Plan], int], None] | None = None,
+    executor: Executor | None = None,
+    force: bool = False,
+) -> list[Job]:
+    """Do the runs that the stores of the jobs lack; the jobs whose stores could be opened.
+
+    One job that fails does not stop the others: `on_error` gets the reason. `on_start` gets the
+    plans, and how many fits run in parallel, before the first one begins.
+    """
+    with ExitStack() as stack:
+        plans = []
+        for job in jobs:
+            try:
+                plans.append(opened := plan(job, force=force))
+            except DipError as error:
+                on_error(error)
+                continue
+            stack.callback(opened.store.close)
+        parallel = parallel_for(jobs)
+        if any(p.missing for p in plans):
+            check_memory(plans, parallel)
+        if on_start is not None:
+            on_start(plans, parallel)
+        runs = [run for p in plans for run in p.runs(parallel)]
+
+        def hear(news: News) -> None:
+            if news.status == "failed":
+                on_error(DipError(f"{news.job.label}: {news.error}"))
+            tell(news)
+
+        if executor is not None:
+            workers.submit_all(runs, executor, hear, stopped)
+        else:
+            workers.do_all(runs, min(parallel, len(runs)), hear, stopped)
+    return [p.job for p in plans]
+
+
+def parallel_for(jobs: Sequence[Job]) -> int:
+    """How many of the jobs' runs are done in parallel."""
+    fits = sum(job.settings.runs for job in jobs)
+    return parallel_fits(jobs[0].settings, max(1, fits)) if jobs else 1
+
+
+def check_memory(plans: Sequence[Plan], parallel: int) -> None:
+    """Refuse, before anything begins, fits that do not fit into memory."""
+    costs = sorted(p.job.cost.memory for p in plans for _ in p.missing)
+    need, free = sum(costs[-parallel:]), machine.available_memory()
+    if need <= free:
+        return
+    for p in plans:  # a store that has just been made holds nothing yet
+        if not p.store.runs:
+            shutil.rmtree(p.job.folder)
+    msg = (
+        f"this needs about {need / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free: use "
+        "fewer --jobs, a smaller --width or an image of fewer pixels"
+    )
+    raise DipError(msg)
+
+
+def describe(job: Job, parallel: int) -> dict[str, Any]:
+    """The settings and the cost of a job, as --dry-run prints them."""
+    height, width = job.size
+    rows: dict[str, Any] = {"image": job.name, "store": job.store, "size": f"{width}x{height}"}
+    for f in fields(job.settings):
+        value = getattr(job.settings, f.name)
+        rows[f.name] = ",".join(map(str, value)) if isinstance(value, tuple) else value
+    return rows | costs(job, parallel)
+
+
+def costs(job: Job, parallel: int) -> dict[str, Any]:
+    """Where a job is computed, and what it takes."""
+    cost = job.cost
+    hardware = Hardware.choose(job.settings, cost.flops, parallel)
+    return {
+        "device": hardware.device,
+        "precision": hardware.precision,
+        "threads": hardware.threads,
+        "jobs": parallel,
+        "parameters": cost.parameters,
+        "gflop_per_step": cost.flops / 1e9,
+        "memory_bytes": cost.memory * parallel,
+        "disk_bytes": job.disk_bytes(),
+    }
+
+
+def seconds(job: Job, parallel: int, runs: int) -> float:
+    """Roughly how long the runs of a job take on this machine."""
+    threads = Hardware.choose(job.settings, job.cost.flops, parallel).threads
+    return job.seconds(machine.flops_per_second(), threads, parallel, runs)
+
+
+def store_path(job: Job) -> str:
+    """Where the store of a job is now: where it is fitted, or already packed."""
+    return job.folder if Path(job.folder).exists() else job.store
+
+
+def is_complete(job: Job) -> bool:
+    """Whether all runs of a job have come to their end."""
+    try:
+        with open_store(store_path(job)) as store:
+            runs = store.runs
+    except DipError:
+        return False
+    return bool(runs) and all(run.attrs["status"] == "complete" for run in runs)
+
+
+def pack_if_asked(job: Job) -> None:
+    """Pack the folder of a complete `.zarr.zip`."""
+    if not job.store.endswith(".zip") or not Path(job.folder).is_dir() or not is_complete(job):
+        return
+    with files.atomic_file(Path(job.store), force=True) as file:
+        pack(job.folder, file)
+    shutil.rmtree(job.folder)

@@ -1,1 +1,0 @@
-"""How a fit descends: a file per optimiser."""

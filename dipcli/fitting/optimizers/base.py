@@ -1,0 +1,88 @@
+"""What an optimizer is: it moves weights, and its whole state goes into flat arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from dipcli.errors import UsageError
+from dipcli.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from dipcli.fitting.settings import Settings
+
+Again = Callable[[], "Tensor"]  # the loss of the present weights, with the same random numbers
+Draw = Callable[[], "Generator"]  # the random numbers of this step
+State = dict[str, npt.NDArray[Any]]
+
+
+class Optimizer:
+    """The parameters of a network, and what later steps need of earlier ones."""
+
+    name: ClassVar[str] = ""
+    samples: ClassVar[bool] = False  # the estimate is a mean of samples of its outputs
+    exact: ClassVar[bool] = False  # it looks at changes that bfloat16 would round off
+    lr: ClassVar[float | None] = None  # its own default rate; those of presets are Adam's
+    passes: ClassVar[int] = 1  # through the network, for each step
+    moments: ClassVar[int] = 2  # numbers that it keeps per parameter
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
+        self.rate = lr
+        self.parameters = list(parameters)
+
+    @classmethod
+    def usage(cls) -> str:
+        """How it is written on the command line."""
+        return cls.name
+
+    @classmethod
+    def check(cls, settings: Settings) -> None:
+        """Refuse settings with which the optimizer makes no sense."""
+        for name in ("burn_in", "sample_every"):
+            if getattr(settings, name) and not cls.samples:
+                option = "--" + name.replace("_", "-")
+                msg = f"{option} is for an optimizer that takes samples: add --optimizer sgld"
+                raise UsageError(msg)
+
+    def step(self, loss: Tensor, again: Again, draw: Draw) -> None:
+        """Descend the loss once."""
+        raise NotImplementedError
+
+    def gradients(self, loss: Tensor) -> list[Tensor]:
+        """The gradient of the loss by parameter; 0 where it does not depend on one."""
+        gradients = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
+        return [_like(g, p) for g, p in zip(gradients, self.parameters, strict=True)]
+
+    def state(self) -> State:
+        """Weights, and whatever else there is, each as one flat array."""
+        return {"weights": flat(self.parameters)}
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]], steps: int) -> None:
+        """Go back to a state after so many steps."""
+        fill(self.parameters, state["weights"])
+
+
+def _like(gradient: Tensor, parameter: Tensor) -> Tensor:
+    """The gradient, laid out in memory as its parameter is: fused kernels ask for that on a GPU."""
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
+
+
+def flat(tensors: Sequence[Tensor]) -> npt.NDArray[Any]:
+    """All numbers of the tensors, one after the other."""
+    numbers: npt.NDArray[Any] = torch.cat([t.detach().reshape(-1) for t in tensors]).cpu().numpy()
+    return numbers
+
+
+def fill(tensors: Sequence[Tensor], numbers: npt.NDArray[Any]) -> None:
+    """The inverse of `flat`, in place: each tensor keeps its layout in memory."""
+    pieces = torch.split(torch.from_numpy(np.array(numbers)), [t.numel() for t in tensors])
+    with torch.no_grad():
+        for t, piece in zip(tensors, pieces, strict=True):
+            t.copy_(piece.reshape(t.shape))

@@ -1,0 +1,134 @@
+"""L-BFGS (Nocedal, 1980) after 100 steps of Adam, as the deep image prior's code offers it.
+
+There, a step is the search direction times the learning rate, and each gradient is taken with other
+noise on the input. Here all passes of a step have the same noise, and the length of a step is 1,
+halved until the loss falls enough. `lr` is that of Adam.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from dipcli.errors import UsageError
+from dipcli.fitting.optimizers.adam import Adam
+from dipcli.fitting.optimizers.base import Again, Draw, Optimizer, State
+from dipcli.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dipcli.fitting.settings import Settings
+
+FIRST = 100  # steps of Adam
+MEMORY = 10  # pairs of steps and of changes of the gradient
+SUFFICIENT = 1e-4  # of the fall that the slope promises (Armijo)
+HALVINGS = 15
+
+
+class Lbfgs(Optimizer):
+    """100 steps of Adam, then L-BFGS"""
+
+    name: ClassVar[str] = "lbfgs"
+    exact: ClassVar[bool] = True
+    passes: ClassVar[int] = 2  # each step looks where it leads
+    moments: ClassVar[int] = 24  # ten pairs of vectors
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
+        super().__init__(parameters, lr)
+        self._adam: Adam | None = Adam(self.parameters, lr)
+        self._taken = 0
+        self.pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=MEMORY)  # (n) each
+
+    @classmethod
+    def check(cls, settings: Settings) -> None:
+        super().check(settings)
+        if settings.precision == "bfloat16":
+            msg = (
+                "--optimizer lbfgs looks at small changes of the loss, which --precision bfloat16 "
+                "rounds off: use float32"
+            )
+            raise UsageError(msg)
+
+    def step(self, loss: Tensor, again: Again, draw: Draw) -> None:
+        self._taken += 1
+        if self._adam is not None:
+            self._adam.step(loss, again, draw)
+            if self._taken == FIRST:
+                self._adam = None
+            return
+        gradient = self._gradient(loss)
+        direction = -inverse_hessian(self.pairs, gradient)
+        # without a memory nothing says how long a step is
+        length = 1.0 if self.pairs else min(1.0, 1 / float(gradient.abs().sum()))
+        slope, start, before = float(gradient @ direction), self._weights(), float(loss.detach())
+        for _ in range(HALVINGS):
+            self._move(start + length * direction)
+            after = again()
+            if float(after.detach()) <= before + SUFFICIENT * length * slope:
+                self._remember(length * direction, self._gradient(after) - gradient)
+                return
+            length /= 2
+        self._move(start)  # no step along this direction lowers the loss: forget the pairs
+        self.pairs.clear()
+
+    def state(self) -> State:
+        if self._adam is not None:
+            return self._adam.state()
+        state = super().state()
+        for k, name in enumerate(("s", "y") if self.pairs else ()):
+            state[name] = torch.stack([pair[k] for pair in self.pairs]).cpu().numpy()
+        return state
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]], steps: int) -> None:
+        self._taken = steps
+        if steps < FIRST:
+            assert self._adam is not None
+            self._adam.restore(state, steps)
+            return
+        self._adam = None
+        super().restore(state, steps)
+        device = self.parameters[0].device
+        s, y = (torch.from_numpy(np.array(state.get(k, ()))).to(device) for k in ("s", "y"))
+        # copies begin at an aligned address, as before the checkpoint: sums depend on that
+        self.pairs.extend((a.clone(), b.clone()) for a, b in zip(s, y, strict=True))
+
+    def _remember(self, s: Tensor, y: Tensor) -> None:
+        """Keep a pair only where the loss is convex: else the next direction might lead uphill."""
+        if float(s @ y) > 1e-10 * float(s @ s):
+            self.pairs.append((s, y))
+
+    def _gradient(self, loss: Tensor) -> Tensor:
+        return _flat(self.gradients(loss))
+
+    def _weights(self) -> Tensor:
+        return _flat([p.detach() for p in self.parameters])
+
+    def _move(self, weights: Tensor) -> None:
+        pieces = torch.split(weights, [p.numel() for p in self.parameters])
+        with torch.no_grad():
+            for p, piece in zip(self.parameters, pieces, strict=True):
+                p.copy_(piece.view(p.shape))
+
+
+def inverse_hessian(pairs: Sequence[tuple[Tensor, Tensor]], vector: Tensor) -> Tensor:
+    """The product with it, as far as the pairs (step, change of the gradient) know it."""
+    q, shares = vector, []
+    for s, y in reversed(pairs):
+        share = (s @ q) / (s @ y)
+        q = q - share * y
+        shares.append(share)
+    if pairs:
+        s, y = pairs[-1]
+        q = q * (s @ y) / (y @ y)
+    for (s, y), share in zip(pairs, reversed(shares), strict=True):
+        q = q + (share - (y @ q) / (s @ y)) * s
+    return q
+
+
+def _flat(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.cat([t.reshape(-1) for t in tensors])

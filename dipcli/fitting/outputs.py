@@ -1,0 +1,160 @@
+"""Names of outputs, made from templates, and the images of `dip fit --image` and `--std`.
+
+A template has the fields `{stem} {dir} {page} {run} {seed} {arch}`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dipcli.errors import UsageError
+from dipcli.fitting.job import Job
+from dipcli.fitting.result import provenance, restored_image, spread_image
+from dipcli.images import Image, is_up_to_date
+
+FIELDS = ("stem", "dir", "page", "run", "seed", "arch")
+OF_INPUTS = ("stem", "dir", "page")  # what tells one input from another
+DEFAULT, DEFAULT_OF_PAGES = "{stem}.zarr", "{stem}-p{page}.zarr"
+
+
+# -- templates ---------------------------------------------------------------------------------
+
+
+def check_template(template: str, option: str) -> None:
+    """Refuse a field that does not exist."""
+    for name in re.findall(r"\{([^{}]*)\}", template):
+        if name not in FIELDS:
+            known = " ".join(f"{{{field}}}" for field in FIELDS)
+            msg = f"{option} {template}: there is no field {{{name}}}; the fields are {known}"
+            raise UsageError(msg)
+
+
+def fill(template: str, values: Mapping[str, Any]) -> str:
+    """Put values into a template; braces that are no field stay as they are."""
+    return re.sub(
+        r"\{(" + "|".join(FIELDS) + r")\}", lambda m: str(values.get(m[1], m[0])), template
+    )
+
+
+def has_field(template: str, *names: str) -> bool:
+    """Whether a template has one of these fields."""
+    return any(f"{{{name}}}" in template for name in names)
+
+
+def stem(name: str) -> str:
+    """`a/noisy.ome.tif` -> noisy.ome; `builtin:triangle:0.5` -> triangle-0.5."""
+    if name.startswith("builtin:"):
+        return name.removeprefix("builtin:").replace(":", "-")
+    path = Path(name.rstrip("/"))
+    part = re.search(r"([^/]+)\.zarr(?:\.zip)?/(.+)", name)
+    if part:  # of a store
+        return f"{part[1]}-{part[2].replace('/', '-').replace('@', '-')}"
+    return path.stem or path.name
+
+
+def store_template(output: str | None, image: str | None, pages: int, inputs: int) -> str | None:
+    """The template of the stores; None where only the image is asked for."""
+    template = output or (None if image else DEFAULT if pages == 1 else DEFAULT_OF_PAGES)
+    if template and (pages > 1 or inputs > 1) and not has_field(template, *OF_INPUTS):
+        msg = (
+            f"-o {template} names one store, and there are several images: add {{stem}} or "
+            "{page} to it"
+        )
+        raise UsageError(msg)
+    return template
+
+
+def refuse_equal(names: Sequence[str], option: str) -> None:
+    """Two outputs of one name would overwrite each other."""
+    for name in {name for name in names if names.count(name) > 1}:
+        msg = (
+            f"{option}: two outputs would be named {name}; add {{stem}}, {{page}} or {{run}} to "
+            "the template"
+        )
+        raise UsageError(msg)
+
+
+# -- images ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Output:
+    """One image to write: the pages of one input, of one run or of all; restored, or spread."""
+
+    path: str
+    jobs: tuple[Job, ...]
+    run: int | None
+    std: bool = False
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        return provenance(self.jobs, self.run, std=self.std)
+
+    def is_up_to_date(self) -> bool:
+        """Whether the file exists and records just this fit."""
+        return is_up_to_date(self.path, self.provenance)
+
+    def pages(self) -> list[Image]:
+        """Read the pages from the stores of their fits."""
+        read = spread_image if self.std else restored_image
+        return [read(job, self.run) for job in self.jobs]
+
+
+def image_outputs(image: str | None, std: str | None, jobs: Sequence[Job]) -> list[Output]:
+    """All images that --image and --std name."""
+    found = _outputs(image, jobs, "--image") + _outputs(std, jobs, "--std")
+    refuse_equal([output.path for output in found], "--image and --std")
+    for output in found:
+        if output.std:
+            _check_spread(output)
+    return found
+
+
+def _outputs(template: str | None, jobs: Sequence[Job], option: str) -> list[Output]:
+    """The outputs of one template; the pages of one input are a stack, unless it has {page}."""
+    if template is None:
+        return []
+    found: dict[str, list[tuple[Job, int | None]]] = {}
+    for job in jobs:
+        per_run = has_field(template, "run", "seed")
+        for k in range(job.settings.runs) if per_run else [None]:
+            values = dict(job.fields)
+            if k is not None:
+                values |= {"run": k, "seed": job.settings.seed + k}
+            found.setdefault(fill(template, values), []).append((job, k))
+    for path, parts in found.items():
+        if len({(job.fields.get("source"), k) for job, k in parts}) > 1:
+            msg = (
+                f"{option} {template}: several images would be named {path}; add "
+                "{stem}, {page} or {run} to the template"
+            )
+            raise UsageError(msg)
+    return [
+        Output(path, tuple(job for job, _ in parts), parts[0][1], option == "--std")
+        for path, parts in found.items()
+    ]
+
+
+def _check_spread(output: Output) -> None:
+    """Refuse the spread of one image."""
+    for settings in (job.settings for job in output.jobs):
+        if settings.sampling():
+            if settings.samples < 2:
+                msg = "--std needs two samples: use a smaller --burn-in or --sample-every"
+                raise UsageError(msg)
+        elif output.run is not None:
+            msg = (
+                "--std with {run} is the spread over the samples of a run, which only --optimizer "
+                "sgld takes; without {run} and {seed} it is the spread over runs"
+            )
+            raise UsageError(msg)
+        elif settings.runs < 2:
+            msg = (
+                "--std is the spread over runs or over samples: add --runs 2 or more, or "
+                "--optimizer sgld"
+            )
+            raise UsageError(msg)

@@ -1,0 +1,144 @@
+"""Several runs at once, each in a process with threads of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor
+from concurrent.futures import wait as wait_for
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Event
+from types import ModuleType
+
+from dipcli import signals
+from dipcli.fitting.run import News, RunJob, Stopped, Tell, do_run, mark_failed
+
+PATIENCE = 0.2  # seconds between looks at whether to stop
+
+
+def do_all(jobs: Sequence[RunJob], parallel: int, tell: Tell, stopped: Stopped) -> None:
+    """Do all runs, so many in parallel; `tell` gets the news of each."""
+    if parallel > 1:
+        _Crew(parallel, tell, stopped).work(jobs)
+        return
+    for job in jobs:
+        if not stopped():
+            do_run(job, tell, stopped)
+
+
+def submit_all(jobs: Sequence[RunJob], executor: Executor, tell: Tell, stopped: Stopped) -> None:
+    """Do all runs by an executor of the caller's; each is told of when it has ended."""
+    waiting = {executor.submit(do_run_alone, job) for job in jobs}
+    while waiting:
+        done, waiting = wait_for(waiting, PATIENCE, FIRST_COMPLETED)
+        for future in done:
+            tell(future.result())
+        if stopped():
+            for future in waiting:
+                future.cancel()
+            return
+
+
+def do_run_alone(job: RunJob) -> News:
+    """Do a run in a process that nobody listens to; its last news."""
+    news: list[News] = []
+    do_run(job, news.append, lambda: False)
+    return news[-1]
+
+
+@dataclass(frozen=True)
+class _Worker:
+    job: RunJob
+    process: SpawnProcess
+    news: Connection[None, News]
+
+
+class _Crew:
+    """Processes of one job each. They are spawned: a fork would copy half of torch's threads."""
+
+    def __init__(self, parallel: int, tell: Tell, stopped: Stopped) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._stop = self._context.Event()
+        self._parallel, self._tell, self._stopped = parallel, tell, stopped
+        self._busy: list[_Worker] = []
+
+    def work(self, jobs: Sequence[RunJob]) -> None:
+        todo = list(jobs)
+        try:
+            while todo or self._busy:
+                if self._stopped():
+                    self._stop.set()
+                    todo.clear()
+                while todo and len(self._busy) < self._parallel:
+                    self._start(todo.pop(0))
+                for connection in wait([worker.news for worker in self._busy], PATIENCE):
+                    self._listen(next(w for w in self._busy if w.news is connection))
+        finally:
+            for worker in self._busy:  # left over only where an error ends this loop
+                worker.process.kill()
+
+    def _start(self, job: RunJob) -> None:
+        ours, theirs = self._context.Pipe(duplex=False)
+        process = self._context.Process(
+            target=_work, args=(job, theirs, self._stop, os.getpid()), name=f"dip run-{job.run}"
+        )
+        with _bare_main():
+            process.start()
+        theirs.close()
+        self._busy.append(_Worker(job, process, ours))
+
+    def _listen(self, worker: _Worker) -> None:
+        try:
+            news = worker.news.recv()
+        except EOFError:
+            self._busy.remove(worker)
+            worker.process.join()
+            if worker.process.exitcode:
+                self._lost(worker)
+            return
+        self._tell(news)
+
+    def _lost(self, worker: _Worker) -> None:
+        """Record the end of a killed process: the kernel kills what needs too much memory."""
+        code = worker.process.exitcode or 0
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        text = f"its process ended by {how}"
+        if code == -signal.SIGKILL:
+            text += "; memory may have run out: use fewer --jobs or a smaller --width"
+        mark_failed(worker.job, text)
+        self._tell(News(worker.job, -1, float("nan"), status="failed", error=text))
+
+
+@contextmanager
+def _bare_main() -> Iterator[None]:
+    """A spawned process imports the script that started this one, unless there is none: a script
+    without a guard around its calls would then fit once more in each worker."""
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
+
+
+def _work(job: RunJob, news: Connection[News, None], stop: Event, parent: int) -> None:
+    """What a worker does. The parent handles signals, and says when to stop."""
+    for number in signals.STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+
+    def stopped() -> bool:
+        return stop.is_set() or os.getppid() != parent  # an orphan saves its state and ends
+
+    def tell(item: News) -> None:
+        try:
+            news.send(item)
+        except BrokenPipeError:  # the parent is gone; `stopped` sees that too
+            return
+
+    do_run(job, tell, stopped)

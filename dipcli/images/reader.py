@@ -1,0 +1,160 @@
+"""Read image files of every format."""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from dipcli.errors import BadImage, DipError
+from dipcli.images import builtin, npy
+from dipcli.images.image import Image
+from dipcli.images.stack import Stack
+
+# (first bytes, format); the extension of a name is ignored
+MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"II+\0", "tiff"),
+    (b"MM\0+", "tiff"),
+    (b"\x93NUMPY", "npy"),
+    (b"\xff\xd8\xff", "photo"),
+    (b"GIF8", "photo"),
+    (b"BM", "photo"),
+    (b"RIFF", "photo"),
+    *((b"P" + kind, "netpbm") for kind in (b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"f", b"F")),
+)
+
+
+def read(
+    source: str | Path | bytes,
+    page: int = 1,
+    *,
+    axes: str | None = None,
+    normalize: str = "auto",
+    alpha: str = "unknown",
+) -> Image:
+    """Read one page of an image file, of builtin:NAME, or of the bytes of a file.
+
+    `normalize` sets which numbers are 0 and 1: auto, dtype, minmax or LOW:HIGH. `alpha` sets what
+    transparent pixels are: unknown, keep (opacity is kept) or drop (opaque).
+    """
+    return read_stack(source, str(page), axes=axes, normalize=normalize, alpha=alpha)[0]
+
+
+def read_stack(
+    source: str | Path | bytes,
+    pages: str = "all",
+    *,
+    axes: str | None = None,
+    normalize: str = "auto",
+    alpha: str = "unknown",
+) -> Sequence[Image]:
+    """Read the pages `all`, `N` or `A-B` of an image file; each is converted on access."""
+    return open_stack(source, axes=axes).pages(pages, normalize=normalize, alpha=alpha)
+
+
+def as_image(source: Any, like: Image | None = None) -> tuple[Image, str]:
+    """An image from an Image, an array (y, x) or (y, x, channel), or a file; and its name.
+
+    An array is scaled like a .npy file. With `like`, the image is put on the scale of that one
+    where both have numbers of one type, and of a stack the page with the same number is used.
+    """
+    if isinstance(source, Image):
+        return (source.with_pixels(source.on_scale_of(like)) if like else source), "image"
+    if isinstance(source, str | Path | bytes):
+        name = "image" if isinstance(source, bytes) else str(source)
+        stack = open_stack(source)
+    else:
+        name, stack = "array", npy.from_array(np.asarray(source))
+    normalize, page = "auto", 1
+    if like is not None:
+        low, high = like.scale.offset, like.scale.offset + like.scale.scale
+        normalize = f"{low!r}:{high!r}" if stack.numbers.dtype == like.dtype else "auto"
+        page = like.page if len(stack) > 1 else 1
+    image: Image = stack.pages(str(page), normalize=normalize)[0]
+    return image, name
+
+
+def open_stack(
+    source: str | Path | bytes, *, axes: str | None = None, name: str | None = None
+) -> Stack:
+    """Decode all of a file; `axes` names its dimensions if the file does not."""
+    if isinstance(source, bytes):
+        return _decode(BytesIO(source), len(source), name or "stdin", axes)
+    if str(source).startswith("builtin:"):
+        image = builtin.load(str(source))
+        return image if isinstance(image, Stack) else open_stack(image, name=str(source))
+    try:
+        with Path(source).open("rb") as file:
+            status = os.fstat(file.fileno())
+            if stat.S_ISREG(status.st_mode):
+                return _decode(file, status.st_size, name or str(source), axes)
+            data = file.read()  # a FIFO, as the shell makes for <(...), is not seekable
+        return _decode(BytesIO(data), len(data), name or str(source), axes)
+    except OSError as error:
+        msg = f"cannot read {source}: {error.strerror or error}"
+        raise BadImage(msg) from error
+
+
+def is_up_to_date(path: str, provenance: Mapping[str, Any]) -> bool:
+    """Whether an image file exists that records just this provenance; `-` is stdout."""
+    try:
+        if path == "-" or not Path(path).is_file():
+            return False
+        recorded = dict(open_stack(path).history or {})
+    except (DipError, OSError):
+        return False
+    return {**recorded, "scale": 0, "offset": 0} == {**provenance, "scale": 0, "offset": 0}
+
+
+def _decode(file: BinaryIO, length: int, name: str, axes: str | None) -> Stack:
+    head = file.read(16)
+    if not head:
+        msg = f"{name} is empty; an image file is needed"
+        raise BadImage(msg)
+    kind = next((kind for magic, kind in MAGIC if head.startswith(magic)), None)
+    if kind is None:
+        msg = (
+            f"{name} is not an image that dip reads (PNG, TIFF, JPEG, WebP, BMP, GIF, NetPBM, .npy)"
+        )
+        raise BadImage(msg)
+    file.seek(0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # decoders warn about what they read or refuse anyway
+            stack = _decode_as(kind, file, length, axes)
+    except DipError as error:
+        msg = f"cannot read {name}: {error}"
+        raise BadImage(msg) from error
+    except MemoryError as error:
+        msg = f"cannot read {name}: it does not fit in memory"
+        raise BadImage(msg) from error
+    except Exception as error:  # decoders raise anything on broken files: IndexError, struct.error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        msg = f"cannot read {name}: the file is broken ({reason[:200]})"
+        raise BadImage(msg) from error
+    return stack
+
+
+def _decode_as(kind: str, file: BinaryIO, length: int, axes: str | None) -> Stack:
+    if kind == "tiff":
+        from dipcli.images import tiff
+
+        return tiff.decode(file, length, axes)
+    if kind == "npy":
+        return npy.decode(file, length, axes)
+    if axes:
+        msg = "--axes is for TIFF and .npy; this format has fixed axes"
+        raise BadImage(msg)
+    from dipcli.images import raster
+
+    readers = {"png": raster.read_png, "photo": raster.read_photo, "netpbm": raster.read_netpbm}
+    return readers[kind](file, length)

@@ -1,0 +1,122 @@
+"""What this machine has: processors, memory, devices; asked so that every system can answer."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from pathlib import Path
+
+BF16_FLAGS = {"amx_bf16", "avx512_bf16"}
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of glibc's malloc.h
+CGROUPS = (  # limit and use of a control group, version 2 and version 1
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
+
+
+def cores() -> int:
+    """How many processors this process may use: affinity, Slurm's share, OpenMP's limit."""
+    allowed = affinity()
+    for name in ("SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS"):
+        if limit := _whole_number(name):
+            allowed = min(allowed, limit)
+    return allowed
+
+
+def affinity() -> int:
+    """How many processors the system gives to this process."""
+    ask = getattr(os, "sched_getaffinity", None)  # Linux alone has it
+    return len(ask(0)) if ask else os.cpu_count() or 1
+
+
+def available_memory() -> int:
+    """Bytes that can be had without swapping, within the limit of the control group."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    for limit, used in CGROUPS:
+        try:
+            free = min(free, int(Path(limit).read_text()) - int(Path(used).read_text()))
+        except (OSError, ValueError):  # no such control group, or "max"
+            continue
+    return free
+
+
+def flops_per_second() -> float:
+    """Roughly how fast one core multiplies matrices; for estimates, nothing is decided by it."""
+    import numpy as np
+
+    square, times = np.ones((512, 512), np.float32), []
+    for _ in range(8):  # the best of them: other work on this machine only makes them longer
+        start = time.perf_counter()
+        square @ square
+        times.append(time.perf_counter() - start)
+    limits = [_whole_number(name) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")]
+    threads = min([affinity(), *(limit for limit in limits if limit)])
+    return 2 * 512**3 / min(times) / threads
+
+
+def has_bfloat16() -> bool:
+    """Whether this processor has instructions for bfloat16: without them it is slower."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:  # another system than Linux; Apple's processors compute in float32
+        return False
+    lines = [line for line in text.splitlines() if line.startswith("flags")]
+    return bool(BF16_FLAGS & set(lines[0].split())) if lines else False
+
+
+def cuda_devices() -> int:
+    """How many CUDA devices there are."""
+    library = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
+    try:
+        ctypes.CDLL(library)
+    except OSError:  # no driver, no device: torch need not be asked, which takes two seconds
+        return 0
+    import torch
+
+    return int(torch.cuda.device_count())
+
+
+def prepare_cuda() -> None:
+    """Let torch choose algorithms that give the same bits each time, and float32 be float32.
+
+    Called before the first matrix product on the device, which reads the variable.
+    """
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def has_mps() -> bool:
+    """Whether torch can compute on the GPU of a Mac."""
+    import torch
+
+    return torch.backends.mps.is_available()
+
+
+def keep_memory() -> None:
+    """Let this process keep freed memory for the next step, which will need it again.
+
+    Left to itself glibc returns large blocks to the system, which then clears each of their pages
+    when they are allocated anew: 5 to 10 % of a step. Other C libraries are left alone.
+    """
+    try:
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    except (OSError, TypeError):  # Windows has no such handle
+        return
+    if mallopt is None:
+        return
+    mallopt(M_MMAP_MAX, 0)
+    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    mallopt(M_TOP_PAD, 2**28)
+
+
+def _whole_number(variable: str) -> int:
+    """The first number of an environment variable; 0 where it holds none."""
+    word = os.environ.get(variable, "").split(",")[0]
+    return int(word) if word.isdecimal() else 0

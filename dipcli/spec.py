@@ -1,0 +1,207 @@
+"""The grammar of whatever is written in one word: `name[:value[,value...]][,key=value...]`.
+
+A degradation, a task, a loss, a stopping rule, an upsampler or an activation is a dataclass. Its
+fields made by `value` stand behind the colon, in their order; those made by `key`
+follow as `key=value`. Types, bounds, defaults, the usage in help and the words of an error are
+read from these fields, and nothing else has to be written.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import MISSING, Field, field, fields, is_dataclass
+from typing import Any, ClassVar, Self, TypeVar
+
+from dipcli.errors import UsageError
+
+S = TypeVar("S", bound="Spec")
+
+
+def value(
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    above: bool = False,
+    choices: Sequence[str] = (),
+    default: Any = MISSING,
+    label: str = "",
+) -> Any:
+    """A field behind the colon: from `low` (or above it) to `high`; `label` names it in usages."""
+    return _field(default, True, low, high, above, choices, label)
+
+
+def key(
+    default: Any,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    above: bool = False,
+    choices: Sequence[str] = (),
+    label: str = "",
+) -> Any:
+    """A field that is written `key=value`, with its default."""
+    return _field(default, False, low, high, above, choices, label)
+
+
+def _field(
+    default: Any,
+    positional: bool,
+    low: float | None,
+    high: float | None,
+    above: bool,
+    choices: Sequence[str],
+    label: str,
+) -> Any:
+    bounds = {"low": low, "high": high, "above": above, "choices": tuple(choices)}
+    return field(default=default, metadata={"positional": positional, "label": label, **bounds})
+
+
+class Spec:
+    """What is written in one word; a subclass is a dataclass with a name."""
+
+    name: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        for f in _fields(type(self)):
+            if f.metadata:
+                check(f.name, getattr(self, f.name), f.metadata)
+
+    def __str__(self) -> str:
+        """The word that `parse` reads back, with every key written out."""
+        positional, keyed = _split_fields(type(self))
+        values = [getattr(self, f.name) for f in positional]
+        words = ",".join(write(v) for v in values if v is not None)
+        keys = "".join(f",{f.name}={write(getattr(self, f.name))}" for f in keyed)
+        return self.name + (f":{words}" if words else "") + keys
+
+    @classmethod
+    def usage(cls) -> str:
+        """How it is written: `impulse:FRACTION,mode=salt-pepper|uniform`."""
+        positional, keyed = _split_fields(cls)
+        words = ",".join(f.metadata["label"] or f.name.upper() for f in positional)
+        optional = positional and positional[0].default is not MISSING
+        keys = "".join(f",{f.name}={_default(f)}" for f in keyed)
+        return cls.name + (f"[:{words}]" if optional else f":{words}" if words else "") + keys
+
+    @classmethod
+    def parse(cls, words: str) -> Self:
+        """Make one from what follows its name: `:25,clip=0`."""
+        return cls(**_read_words(cls, words))
+
+
+def constant(kind: type[Spec], thing: Any) -> Any:
+    """A class like `kind` whose every instance is a copy of an object that the user made."""
+
+    def parse(cls: type[Spec], words: str) -> Any:  # noqa: ARG001
+        return deepcopy(thing)
+
+    return type(kind.__name__, (kind,), {"parse": classmethod(parse), "original": kind})
+
+
+def options(cls: type[Spec]) -> list[str]:
+    """The names of the fields that are written in the word."""
+    return [f.name for f in _fields(cls) if f.metadata]
+
+
+def check(name: str, item: Any, bounds: Any) -> None:
+    """Refuse a value that is outside of the bounds of its field."""
+    if item is None:
+        return
+    if bounds["choices"] and item not in bounds["choices"]:
+        msg = f"{name} must be one of {', '.join(bounds['choices'])}, not {item!r}"
+        raise UsageError(msg)
+    if isinstance(item, str):
+        return
+    low, high, above = bounds["low"], bounds["high"], bounds["above"]
+    too_low = low is not None and (item <= low if above else item < low)
+    too_high = high is not None and item > high
+    if too_low or too_high or (isinstance(item, float) and not math.isfinite(item)):
+        bottom = "" if low is None else f"above {low:g}" if above else f"at least {low:g}"
+        top = "finite" if high is None else f"at most {high:g}"
+        msg = f"{name} must be {' and '.join(filter(None, [bottom, top]))}, not {write(item)}"
+        raise UsageError(msg)
+
+
+def write(item: Any) -> str:
+    """A value as it is written in a word."""
+    if isinstance(item, bool):
+        return str(int(item))
+    return repr(item).removesuffix(".0") if isinstance(item, float) else str(item)
+
+
+def read(kind: str, name: str, text: str) -> Any:
+    """A word as a value of that type."""
+    if kind == "str":
+        return text
+    if kind == "bool":
+        if text not in ("0", "1"):
+            msg = f"{name} must be 0 or 1, not {text!r}"
+            raise UsageError(msg)
+        return text == "1"
+    try:
+        return int(text) if kind == "int" else float(text)
+    except ValueError:
+        wanted = "a whole number" if kind == "int" else "a number"
+        msg = f"{name} must be {wanted}, not {text!r}"
+        raise UsageError(msg) from None
+
+
+def _split_fields(cls: type[Spec]) -> tuple[list[Field[Any]], list[Field[Any]]]:
+    """The fields behind the colon, and the keys."""
+    ours = [f for f in _fields(cls) if f.metadata]
+    positional = [f for f in ours if f.metadata["positional"]]
+    return positional, [f for f in ours if not f.metadata["positional"]]
+
+
+def _fields(cls: type[Spec]) -> tuple[Field[Any], ...]:
+    """The fields of a dataclass; what is none has no words of its own."""
+    return fields(cls) if is_dataclass(cls) else ()
+
+
+def _default(f: Field[Any]) -> str:
+    return "|".join(f.metadata["choices"]) or write(f.default)
+
+
+def _kind(f: Field[Any]) -> str:
+    """The type of a field: int, float, bool or str."""
+    name = f.type if isinstance(f.type, str) else f.type.__name__
+    return name.removesuffix(" | None")
+
+
+def _read_words(cls: type[Spec], words: str) -> dict[str, Any]:
+    """`:25,clip=0` -> {"sigma": 25.0, "clip": False}."""
+    positional, keyed = _split_fields(cls)
+    keys = {f.name: f for f in keyed}
+    greedy = [_kind(f) for f in positional] == ["str"]
+    values: dict[str, Any] = {}
+    # keys are taken off the end, so that a path may hold commas, colons, and even keys
+    while match := re.fullmatch(r"(.*),([^,=]*)=([^,]*)", words, re.DOTALL):
+        head, word, text = match.groups()
+        if word in keys and word not in values:
+            values[word] = read(_kind(keys[word]), word, text)
+        elif greedy:
+            break
+        else:
+            msg = f"{word} appears twice" if word in keys else f"there is no key {word!r}"
+            raise UsageError(msg)
+        words = head
+    return values | _read_positional(positional, words, greedy=greedy)
+
+
+def _read_positional(wanted: list[Field[Any]], words: str, *, greedy: bool) -> dict[str, Any]:
+    """`:3,0.1` -> {"taps": 3, "beta": 0.1}."""
+    if words and (not wanted or not words.startswith(":")):
+        msg = f"{words!r} is not understood" if wanted else f"it takes no value, not {words!r}"
+        raise UsageError(msg)
+    parts = [] if len(words) < 2 else [words[1:]] if greedy else words[1:].split(",")
+    required = sum(f.default is MISSING for f in wanted)
+    if words and not parts:
+        required = max(required, 1)
+    if not required <= len(parts) <= len(wanted):
+        count = "a value" if len(wanted) == 1 else f"{len(wanted)} values"
+        msg = f"it needs {count}"
+        raise UsageError(msg)
+    return {f.name: read(_kind(f), f.name, part) for f, part in zip(wanted, parts, strict=False)}

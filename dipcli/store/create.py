@@ -1,0 +1,159 @@
+"""Create a store beside its destination and rename it, so that it is whole or absent."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dipcli.errors import DipError, OutputExists
+from dipcli.images import Image
+from dipcli.store import disk
+from dipcli.store.attributes import plain
+from dipcli.store.disk import Lock
+from dipcli.store.layout import (
+    FRAME_DIMS,
+    IMAGE_DIMS,
+    MAX_CHUNK,
+    META,
+    PARTIAL,
+    RUN_SCRATCH,
+    STEPS,
+    STORE_SCRATCH,
+    TARGET_DIMS,
+    SaveDtype,
+    dumps,
+    group_metadata,
+    ome,
+)
+from dipcli.store.safety import is_root
+from dipcli.store.series import Column, Series
+
+
+def create_store(
+    path: Path,
+    image: Image,
+    others: Mapping[str, Image | None],
+    attrs: Mapping[str, Any],
+    *,
+    force: bool,
+) -> Lock:
+    """Create a store without runs at `path`; return its lock."""
+    folder = Path(os.path.realpath(path))  # the target of a link is replaced, not the link
+    new = folder.with_name(f".{folder.name}.{os.getpid()}{PARTIAL}")
+    with ExitStack() as undo, disk.write_errors(str(path)):
+        replaced = _replaceable(folder, str(path), force=force)
+        locks = undo.enter_context(ExitStack())
+        if replaced == "store":
+            _lock_all(locks, folder, str(path))
+        undo.callback(disk.remove, new)  # after a success `new` has been renamed
+        new.mkdir()
+        _create_arrays(new, image, others, attrs)
+        lock = Lock(new / STORE_SCRATCH, str(path))
+        try:
+            lock.prepare_move()
+            if disk.WINDOWS:  # it renames no folder in which a file is open
+                locks.close()
+            _move(new, folder, replace=replaced != "")
+        except BaseException:
+            lock.release()
+            raise
+    lock.moved(folder / STORE_SCRATCH)
+    return lock
+
+
+def _replaceable(folder: Path, label: str, *, force: bool) -> str:
+    """Return "" for no file, "file" or "store"; OutputExists if it must not be replaced."""
+    if not folder.exists():
+        return ""
+    if folder.is_file() or is_root(folder):
+        if not force:
+            msg = f"{label} exists; -f replaces it"
+            raise OutputExists(msg)
+        return "file" if folder.is_file() else "store"
+    kind = "a directory that is not a store of dip" if folder.is_dir() else "no file"
+    msg = f"{label} is {kind}; refusing to overwrite it"
+    raise OutputExists(msg)
+
+
+def _lock_all(locks: ExitStack, folder: Path, label: str) -> None:
+    """Lock a store and all of its runs."""
+    for scratch in (folder / STORE_SCRATCH, *folder.glob(f"run-*/{RUN_SCRATCH}")):
+        if scratch.is_dir():
+            locks.enter_context(Lock(scratch, label))
+
+
+def _move(new: Path, folder: Path, *, replace: bool) -> None:
+    """Rename `new` to `folder`; if that fails, restore the former file or store."""
+    if not replace:
+        try:
+            new.rename(folder)
+        except OSError as error:
+            if folder.exists():
+                msg = f"{folder} exists; another process has just created it"
+                raise OutputExists(msg) from error
+            raise
+        return
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old{PARTIAL}")
+    folder.rename(old)
+    try:
+        new.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
+    disk.remove(old) if old.is_dir() else old.unlink()
+
+
+def _create_arrays(
+    folder: Path, image: Image, others: Mapping[str, Image | None], attrs: Mapping[str, Any]
+) -> None:
+    """Create the arrays and the attributes of the root."""
+    smaller = str(attrs["task"]).startswith("sr")
+    dims = TARGET_DIMS if smaller else IMAGE_DIMS
+    _put_image(folder / "target", image.pixels, dims)
+    if image.alpha is not None:
+        _put_image(folder / "alpha", image.alpha, dims[1:])
+    for name, other in others.items():
+        if other is None:
+            continue
+        if other.channels != image.channels or (other.size != image.size and not smaller):
+            shapes = f"{other.pixels.shape}, the target {image.pixels.shape}"
+            msg = f"the {name} image has shape {shapes}"
+            raise DipError(msg)
+        _put_image(folder / name, other.pixels, IMAGE_DIMS)
+    disk.put(folder / META, dumps(group_metadata({"dip": plain(attrs)})))
+
+
+def _put_image(folder: Path, pixels: Any, dims: tuple[str, ...]) -> None:
+    check_size(pixels.shape, "float32")
+    disk.new_image(folder, np.asarray(pixels, np.float32), dims)
+
+
+def check_size(size: tuple[int, ...], dtype: str) -> None:
+    """Refuse an image that is empty, or larger than one chunk may be."""
+    if 0 in size or math.prod(size) * np.dtype(dtype).itemsize > MAX_CHUNK:
+        msg = f"an image of {' x '.join(map(str, size))} values cannot be stored"
+        raise DipError(msg)
+
+
+def create_run(
+    folder: Path,
+    attrs: Mapping[str, Any],
+    image: str,
+    saves: int,
+    steps: int,
+    size: tuple[int, int, int],
+    save_dtype: SaveDtype,
+) -> None:
+    """Create the empty arrays of a run; `image` is the title that viewers show."""
+    check_size(size, save_dtype)
+    disk.new_array(folder / "frames", (saves, *size), (1, *size), save_dtype, FRAME_DIMS)
+    Series.create(folder, saves)
+    Column(folder / "step_loss", np.full(steps, np.nan), STEPS).create(("step",))
+    attributes = {"dip": plain(attrs), "ome": ome(image, size[0])}
+    disk.put(folder / META, dumps(group_metadata(attributes)))
