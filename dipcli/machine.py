@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 BF16_FLAGS = {"amx_bf16", "avx512_bf16"}
@@ -79,17 +81,29 @@ def cuda_devices() -> int:
     return int(torch.cuda.device_count())
 
 
-def prepare_cuda() -> None:
-    """Let torch choose algorithms that give the same bits each time, and float32 be float32.
+@contextmanager
+def reproducible(device: str, *, strict: bool) -> Iterator[None]:
+    """Let a CUDA device give the same bits each time, and compute float32 without TF32.
 
-    Called before the first matrix product on the device, which reads the variable.
+    torch's settings are global, so they are restored afterwards. `strict` is for code of the
+    user's: all of torch is then deterministic, which makes some operations many times slower.
     """
     import torch
 
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = False
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    if not device.startswith("cuda"):
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read by the first product
+    before = torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    if strict:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        if strict:
+            torch.use_deterministic_algorithms(before, warn_only=warns)
 
 
 def has_mps() -> bool:

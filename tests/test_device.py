@@ -4,12 +4,14 @@ import os
 
 import numpy as np
 import pytest
+import torch
 
 import dipcli as dip
 from dipcli.fitting.hardware import Hardware
 from dipcli.fitting.loop import Fit
 from dipcli.fitting.settings import Settings
 
+torch.set_num_threads(1)
 DEVICE = os.environ.get("DIP_TEST_DEVICE", "cpu")
 SMALL = {"width": (8,), "depth": 2, "iterations": 12, "precision": "float32", "stop": "none"}
 CASES = [
@@ -37,14 +39,15 @@ CASES = [
 ]
 
 
-def target(size=16):
-    return np.random.default_rng(0).random((3, size, size), dtype=np.float32)
+def target(height=16, width=16):
+    return np.random.default_rng(0).random((3, height, width), dtype=np.float32)
 
 
-def fit_on(device, options, **more):
+def fit_on(device, options, pixels=None, **more):
     options = SMALL | options | more
     preset = options.pop("preset", "ulyanov")
-    return Fit(target(), Settings(preset, **options), 0, Hardware(device, "float32", 1))
+    hardware = Hardware(device, options["precision"], 1)
+    return Fit(target() if pixels is None else pixels, Settings(preset, **options), 0, hardware)
 
 
 def images(fit):
@@ -78,6 +81,43 @@ def test_a_state_taken_on_the_device_resumes_there(options):
     resumed = images(second)
     assert len(resumed) == len(whole) - 6
     np.testing.assert_array_equal(resumed[-1], whole[-1])
+
+
+@pytest.mark.parametrize("options", CASES, ids=lambda options: "-".join(map(str, options.values())))
+def test_no_operation_of_a_fit_is_one_that_torch_calls_nondeterministic(options):
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert len(images(fit_on(DEVICE, options))) > 12
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+LARGER = [
+    {"arch": "dip", "width": (16,)},
+    {"arch": "dip", "width": (16,), "precision": "bfloat16"},
+    {"preset": "fast"},
+    {"preset": "fast", "precision": "bfloat16"},
+    {"arch": "decoder", "preset": "shi", "width": (16,)},
+    {"arch": "deep-decoder", "preset": "heckel", "width": (16,), "depth": 4},
+    {"arch": "dip", "width": (16,), "upsample": ("lpf:4",)},
+]
+
+
+@pytest.mark.parametrize(
+    "options", LARGER, ids=lambda options: "-".join(map(str, options.values()))
+)
+def test_the_same_seed_gives_the_same_bits_where_many_threads_add_up(options):
+    pixels = target(80, 112)
+    one, other = (images(fit_on(DEVICE, options, pixels, depth=4)) for _ in range(2))
+    np.testing.assert_array_equal(one[-1], other[-1])
+    assert np.isfinite(one[-1]).all()
+
+
+def test_a_fit_leaves_the_settings_of_torch_as_they_were():
+    before = torch.backends.cudnn.deterministic, torch.are_deterministic_algorithms_enabled()
+    images(fit_on(DEVICE, {}, iterations=2))
+    after = torch.backends.cudnn.deterministic, torch.are_deterministic_algorithms_enabled()
+    assert after == before == (False, False)
 
 
 def test_a_fit_on_the_device_denoises():

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dipcli.nets import layers, norms
+from dipcli.nets import layers, norms, padding
 from dipcli.nets.activations import ACTIVATIONS
 from dipcli.nets.dropout import Dropout, draw_from
 from dipcli.nets.padding import pad, windows
@@ -76,6 +76,38 @@ def test_spaced_padding_reflects_an_image_with_zeros_between_its_pixels(size, bo
 def test_reflection_equals_torch(n, border):
     x = numbers(1, 2, n, n + 1)
     torch.testing.assert_close(pad(x, border, "reflect"), F.pad(x, [border] * 4, "reflect"))
+
+
+@pytest.mark.parametrize("how", ["reflect", "repeat", "spaced"])
+@pytest.mark.parametrize("border", [1, 2, 5])
+@pytest.mark.parametrize("size", [(7, 6), (2, 3), (1, 4)])
+def test_padding_on_a_gpu_equals_that_on_the_cpu(size, border, how):
+    """The ways of a GPU, which the CPU can go as well."""
+    x = torch.rand(1, 3, *size).contiguous(memory_format=torch.channels_last).requires_grad_()
+    padded = pad(x, border, how)
+    rows, columns = (padding._sources(n, border, how) for n in size)
+    assert torch.equal(padding._gathered(x.detach(), border, rows, columns), padded)
+    g = torch.rand_like(padded)
+    (expected,) = torch.autograd.grad(padded, x, g)
+    torch.testing.assert_close(padding._folded(g, border, rows, columns), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("size", "larger"), [((8, 8), (16, 16)), ((5, 7), (13, 15)), ((3, 1), (48, 2))]
+)
+def test_products_that_interpolate_equal_interpolation(size, larger, dtype):
+    x = torch.rand(1, 6, *size, dtype=dtype).contiguous(memory_format=torch.channels_last)
+    x.requires_grad_()
+    ours = layers.interpolated(x, larger)
+    torchs = F.interpolate(x, larger, mode="bilinear", align_corners=False)
+    assert ours.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(ours, torchs, atol=1e-6, rtol=1e-5)
+    g = torch.rand_like(torchs)
+    for one, other in zip(
+        torch.autograd.grad(ours, x, g), torch.autograd.grad(torchs, x, g), strict=True
+    ):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("side", "stride"), [(3, 1), (3, 2), (5, 4), (1, 2)])

@@ -111,8 +111,6 @@ class Fit:
         self.previous_mean: Tensor | None = None  # of the outputs before the present one
         self._hardware = hardware or Hardware.choose(settings)
         self._device = device = torch.device(self._hardware.device)
-        if device.type == "cuda":
-            machine.prepare_cuda()
         self._seed = seed
         task = settings.parsed_task
         channels, height, width = target.shape
@@ -142,7 +140,8 @@ class Fit:
         last = self.settings.iterations
         while True:
             self._kept_buffers = {k: b.clone() for k, b in self._buffers().items()}
-            loss = self._forward()
+            with self._reproducible():
+                loss = self._forward()
             frame = Frame(self, loss.detach())
             yield frame
             if self.iteration >= last:
@@ -152,7 +151,8 @@ class Fit:
                     frame.output, self.previous_mean, self.iteration
                 )
             self._samples = frame.samples
-            self._optimizer.step(loss, self._forward, self._walk)
+            with self._reproducible():
+                self._optimizer.step(loss, self._forward, self._walk)
             self.iteration += 1
 
     def _forward(self) -> Tensor:
@@ -204,7 +204,7 @@ class Fit:
     def output(self) -> Tensor:
         """The image of the present network, (channel, y, x)."""
         if self.pending_output is None:
-            with torch.no_grad():
+            with torch.no_grad(), self._reproducible():
                 self.pending_output = self._image(self._z)[0]
         return self.pending_output
 
@@ -256,6 +256,9 @@ class Fit:
             return {}
         weights = dict(self.net.named_parameters())
         return {k: v for k, v in self.net.state_dict().items() if k not in weights}
+
+    def _reproducible(self) -> AbstractContextManager[None]:
+        return machine.reproducible(self._hardware.device, strict=self._foreign)
 
     def _autocast(self) -> AbstractContextManager[Any]:
         low = self._hardware.precision == "bfloat16"

@@ -6,6 +6,8 @@ then pixels are the rows of a matrix, and many convolutions are products of matr
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -219,8 +221,33 @@ def upsample(x: Tensor, size: Size, mode: str) -> Tensor:
     """Enlarge to `size`: copy pixels (nearest), or interpolate between their centres (bilinear)."""
     if x.shape[2:] == size:
         return x
+    if mode == "bilinear" and x.is_cuda:
+        return interpolated(x, size)
     corners = None if mode == "nearest" else False
     return F.interpolate(x, size, mode=mode, align_corners=corners)
+
+
+def interpolated(x: Tensor, size: Size) -> Tensor:
+    """Interpolate between the centres of pixels by two products of matrices.
+
+    On a GPU torch's own gradient of this adds up in any order, so its bits differ each time.
+    """
+    rows, columns = (  # (y, h) and (x, w)
+        interpolation(n, m, x.device, x.dtype) for n, m in zip(x.shape[2:], size, strict=True)
+    )
+    _, channels, height, width = x.shape
+    x = x.permute(0, 2, 3, 1).reshape(height, width * channels)
+    x = (rows @ x).view(size[0], width, channels)
+    return (columns @ x)[None].permute(0, 3, 1, 2)
+
+
+@lru_cache(maxsize=64)
+def interpolation(n: int, m: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The weights (m, n) that interpolate n pixels to m."""
+    with torch.inference_mode(False):  # the next fit that uses them may need gradients
+        places = ((torch.arange(m) + 0.5) * (n / m) - 0.5).clamp(0, n - 1)
+        weights = (1 - (places[:, None] - torch.arange(n)).abs()).clamp(min=0)
+        return weights.to(device, dtype)
 
 
 def filtered(x: Tensor, taps: Tensor, border: str) -> Tensor:
