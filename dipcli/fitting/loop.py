@@ -28,7 +28,8 @@ from dipcli.fitting.objective import Objective
 from dipcli.fitting.optimizers.base import Optimizer
 from dipcli.fitting.samples import Samples, is_due
 from dipcli.fitting.settings import Settings
-from dipcli.nets import dropout, inputs, seeded
+from dipcli.nets import inputs, seeded
+from dipcli.nets.dropout import Dropout
 from dipcli.registry import OPTIMIZERS
 from dipcli.rng import DROPPED, INPUT, STEPS, WALK, WEIGHTS, generator, stream
 
@@ -126,6 +127,7 @@ class Fit:
         self.objective = Objective(target, device, settings.parsed_loss, forward)
         net = seeded.build(settings, channels, size, stream(seed, WEIGHTS))
         self.net = net.to(device)
+        self._dropouts = [m for m in self.net.modules() if isinstance(m, Dropout)]
         z = inputs.make(settings, channels, size, generator("cpu", seed, INPUT), picture)
         self._z = z.to(device, memory_format=torch.channels_last)
         optimizer = OPTIMIZERS.find(settings.optimizer)
@@ -190,7 +192,8 @@ class Fit:
         """The output for an input, (1, channel, y, x)."""
         if any(self.settings.dropout):  # each pass of a step drops the same values
             draw = generator(self._device, self._seed, DROPPED, self.iteration)
-            dropout.draw_from(self.net, draw)
+            for layer in self._dropouts:
+                layer.generator = draw
         with self._autocast(), self._own_randomness():
             output: Tensor = self.net(z)
         return output.float()[self._crop]

@@ -34,6 +34,7 @@ class Optimizer:
     def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
         self.rate = lr
         self.parameters = list(parameters)
+        self._zeros: dict[int, Tensor] = {}  # gradients of parameters that the loss ignores
 
     @classmethod
     def usage(cls) -> str:
@@ -55,8 +56,15 @@ class Optimizer:
 
     def gradients(self, loss: Tensor) -> list[Tensor]:
         """The gradient of the loss by parameter; 0 where it does not depend on one."""
-        gradients = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
-        return [_like(g, p) for g, p in zip(gradients, self.parameters, strict=True)]
+        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        pairs = enumerate(zip(gradients, self.parameters, strict=True))
+        return [self._zero(i) if g is None else _like(g, p) for i, (g, p) in pairs]
+
+    def _zero(self, index: int) -> Tensor:
+        """A gradient of 0, kept for the next step: on a GPU the start of each fill takes time."""
+        if index not in self._zeros:
+            self._zeros[index] = torch.zeros_like(self.parameters[index])
+        return self._zeros[index]
 
     def state(self) -> State:
         """Weights, and whatever else there is, each as one flat array."""
@@ -71,6 +79,8 @@ def _like(gradient: Tensor, parameter: Tensor) -> Tensor:
     """The gradient, laid out in memory as its parameter is: fused kernels ask for that on a GPU."""
     if gradient.stride() == parameter.stride():
         return gradient
+    if gradient.is_contiguous() and parameter.is_contiguous():  # they differ where a side is 1
+        return gradient.as_strided(parameter.shape, parameter.stride())
     return torch.empty_like(parameter).copy_(gradient)
 
 
