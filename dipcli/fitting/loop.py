@@ -270,5 +270,8 @@ class Fit:
 
 def _numpy(x: Tensor) -> Floats:
     """A copy that the next step cannot touch."""
-    copy: Floats = x.detach().to("cpu", copy=True).contiguous().numpy()
+    x = x.detach()
+    if x.is_cuda:  # a GPU changes the layout faster
+        x = x.contiguous()
+    copy: Floats = x.to("cpu", copy=True).contiguous().numpy()
     return copy

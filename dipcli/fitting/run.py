@@ -15,7 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 import numpy.typing as npt
 
 from dipcli import machine
@@ -232,8 +231,11 @@ class _Driver:
 
     def _flush(self, iteration: int, disk: _Disk) -> None:
         """Hand the losses of the steps before `iteration` to the store."""
+        import torch
+
         if self.losses:
-            values = np.array([float(loss) for loss in self.losses])
+            # one copy from a GPU, where each would wait for the step
+            values = torch.stack(self.losses).double().cpu().numpy()
             disk.do(self.writer.step_losses, iteration - len(values), values)
             self.losses = []
 
