@@ -32,8 +32,12 @@ def affinity() -> int:
     return len(ask(0)) if ask else os.cpu_count() or 1
 
 
-def available_memory() -> int:
-    """Bytes that can be had without swapping, within the limit of the control group."""
+def available_memory(device: str = "cpu") -> int:
+    """Free bytes of a GPU, or of the RAM without swapping and within the control group's limit."""
+    if device.startswith("cuda"):
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[0])
     import psutil
 
     free = int(psutil.virtual_memory().available)

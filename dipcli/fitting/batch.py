@@ -13,7 +13,7 @@ from typing import Any
 from dipcli import files, machine
 from dipcli.errors import DipError
 from dipcli.fitting import workers
-from dipcli.fitting.hardware import Hardware, parallel_fits
+from dipcli.fitting.hardware import Hardware, find_device, parallel_fits
 from dipcli.fitting.job import Job
 from dipcli.fitting.plan import Plan, plan
 from dipcli.fitting.run import News, Stopped, Tell
@@ -72,7 +72,8 @@ def parallel_for(jobs: Sequence[Job]) -> int:
 def check_memory(plans: Sequence[Plan], parallel: int) -> None:
     """Refuse, before anything begins, fits that do not fit into memory."""
     costs = sorted(p.job.cost.memory for p in plans for _ in p.missing)
-    need, free = sum(costs[-parallel:]), machine.available_memory()
+    device = find_device(plans[0].job.settings.device)
+    need, free = sum(costs[-parallel:]), machine.available_memory(device)
     if need <= free:
         return
     for p in plans:  # a store that has just been made holds nothing yet
