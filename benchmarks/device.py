@@ -12,6 +12,8 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,6 +27,7 @@ from dipcli import machine
 from dipcli.fitting.hardware import Hardware
 from dipcli.fitting.loop import Fit
 from dipcli.fitting.settings import Settings
+from dipcli.fitting.stopping.watch import Watch
 from dipcli.measure.quality import psnr
 
 SIDES = (64, 128, 256, 512, 1024)
@@ -73,24 +76,106 @@ def _images(image: Any, device: str, options: Row) -> list[Any]:
 
 
 def speed(device: str, sides: tuple[int, ...], seconds: float) -> Iterator[Row]:
-    """Median milliseconds of a step: the plain loop, and ours in both precisions."""
-    nets = {"published": ("chakrabarty", "dip"), "fast": ("fast", None)}
-    for name, (preset, arch) in nets.items():
+    """Median milliseconds of a step: the plain loop as torch runs it, and ours."""
+    nets = {"published": ("chakrabarty", {"arch": "dip"}), "fast": ("fast", {})}
+    for name, (preset, options) in nets.items():
         for side in sides:
             if name == "published" and side > 512:
                 continue  # 8.7 million parameters at this size take too long here
             _, image = noisy(side)
             row: Row = {"network": name, "side": side}
-            row["plain ms"] = 1e3 * _median(plain.Fit(side, device, name).step, device, seconds)
+            for allowed in (True, False):  # torch rounds factors to TF32 by default, ours never
+                torch.backends.cudnn.allow_tf32 = allowed
+                step = plain.Fit(side, device, name).step
+                label = "plain ms" if allowed else "plain float32 ms"
+                row[label] = 1e3 * _median(step, device, seconds)
             for precision in ("float32", "bfloat16"):
-                options = {"arch": arch} if arch else {}
-                settings = Settings(preset, iterations=10**6, precision=precision, **options)
-                threads = machine.cores() if device == "cpu" else 1
-                fit = Fit(image.pixels, settings, 0, Hardware(device, precision, threads))
-                frames = fit.frames()
+                frames = _fit(image, preset, precision, device, options).frames()
                 row[f"{precision} ms"] = 1e3 * _median(lambda f=frames: next(f), device, seconds)
-                row[f"{precision} speed-up"] = row["plain ms"] / row[f"{precision} ms"]
+            row["speed-up"] = row["plain ms"] / row["bfloat16 ms"]
             yield row
+
+
+def _fit(image: Any, preset: str, precision: str, device: str, options: Row) -> Fit:
+    settings = Settings(preset, iterations=10**6, **options)
+    threads = machine.cores() if device == "cpu" else 1
+    return Fit(image.pixels, settings, 0, Hardware(device, precision, threads))
+
+
+def rules(device: str, sides: tuple[int, ...], steps: int) -> Iterator[Row]:
+    """Median milliseconds of a step of `fast`, of the copies of its images, and of the rules."""
+    for side in sides:
+        _, image = noisy(side)
+        watch = Watch("auto", image.pixels)
+        frames = _fit(image, "fast", "bfloat16", device, {}).frames()
+        times: dict[str, list[float]] = {"step ms": [], "copies ms": [], "rules ms": []}
+        for _ in range(steps):
+            moments = [time.perf_counter()]
+            frame = next(frames)
+            _wait(device)
+            moments.append(time.perf_counter())
+            _ = frame.image, frame.average, frame.error
+            moments.append(time.perf_counter())
+            watch.see(frame)
+            moments.append(time.perf_counter())
+            for own, (a, b) in zip(times.values(), pairwise(moments), strict=True):
+                own.append(1e3 * (b - a))
+        yield {"side": side} | {name: median(own) for name, own in times.items()}
+
+
+def graph(device: str, sides: tuple[int, ...], seconds: float) -> Iterator[Row]:
+    """How long the device itself computes: a CUDA graph of a step, without random numbers."""
+    for preset in ("chakrabarty", "fast"):
+        for side in sides:
+            _, image = noisy(side)
+            still = {"arch": "dip", "dropout": (0.0,), "input_noise": 0.0, "average": 0.0}
+            step = _fit(image, preset, "bfloat16", device, still).frames().__next__
+            replay = _captured(_fit(image, preset, "bfloat16", device, still))
+            times = {"step ms": step, "graph ms": replay}
+            row: Row = {"preset": preset, "side": side}
+            yield row | {k: 1e3 * _median(call, device, seconds) for k, call in times.items()}
+
+
+def _captured(fit: Fit) -> Callable[[], Any]:
+    """A function that replays a step of a fit; it reaches into the fit, as nobody else should."""
+
+    def step() -> None:
+        with fit._reproducible():
+            fit._optimizer.step(fit.objective.image(fit._image(fit._z), None), None, None)  # type: ignore[arg-type]
+
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(stream)
+    captured = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(captured):
+        step()
+    return captured.replay
+
+
+def side_by_side(device: str, side: int, seconds: float) -> Iterator[Row]:
+    """Steps per second of several fits of `fast` at once, each in a process of its own."""
+    for fits in (1, 2, 4, 8):
+        with get_context("spawn").Pool(fits) as pool:
+            rates = pool.starmap(_rate, [(device, side, seconds)] * fits, chunksize=1)
+        yield {"fits": fits, "ms of each": 1e3 * fits / sum(rates), "steps per second": sum(rates)}
+
+
+def _rate(device: str, side: int, seconds: float) -> float:
+    torch.set_num_threads(1)
+    _, image = noisy(side)
+    frames = _fit(image, "fast", "bfloat16", device, {}).frames()
+    for _ in range(5):
+        next(frames)
+    _wait(device)
+    steps, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        next(frames)
+        _wait(device)
+        steps += 1
+    return steps / (time.perf_counter() - start)
 
 
 def _median(step: Callable[[], Any], device: str, seconds: float) -> float:
@@ -113,21 +198,24 @@ def _wait(device: str) -> None:
 
 
 def restoration(device: str, sides: tuple[int, ...], iterations: int) -> Iterator[Row]:
-    """What a user gets: `fast` with its stopping rule, seconds and decibels."""
-    for side in sides:
+    """What a user gets: `fast` with its stopping rule, seconds and decibels; and on the CPU."""
+    cases = [(side, device, precision) for side in sides for precision in ("float32", "bfloat16")]
+    if device != "cpu":
+        cases.append((sides[0], "cpu", "auto"))
+    for side, place, precision in cases:
         clean, image = noisy(side)
-        for precision in ("float32", "bfloat16"):
-            options = {"device": device, "precision": precision, "iterations": iterations}
-            start = time.perf_counter()
-            result = dip.fit(image, clean=clean, **options)
-            yield {
-                "side": side,
-                "precision": precision,
-                "noisy dB": psnr(image.pixels, clean.pixels),
-                "restored dB": result.psnr,
-                "steps": result.iteration,
-                "seconds": time.perf_counter() - start,
-            }
+        options = {"device": place, "precision": precision, "iterations": iterations}
+        start = time.perf_counter()
+        result = dip.fit(image, clean=clean, **options)
+        yield {
+            "side": side,
+            "device": place,
+            "precision": precision,
+            "noisy dB": psnr(image.pixels, clean.pixels),
+            "restored dB": result.psnr,
+            "steps": result.iteration,
+            "seconds": time.perf_counter() - start,
+        }
 
 
 # -- tables ----------------------------------------------------------------------------------
@@ -160,17 +248,20 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--quick", action="store_true", help="a rehearsal: small sizes, few steps")
     options = parser.parse_args()
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    sides, seconds = ((64,), 0.2) if options.quick else (SIDES, 2.0)
+    sides, seconds = ((64,), 0.2) if options.quick else (SIDES, 1.0)
+    if options.quick:
+        torch.set_num_threads(1)  # more would wait for each other on a busy machine
+    large, cuda = sides[:1] if options.quick else (256, 512), options.device.startswith("cuda")
     sections = {
         "Largest difference from the CPU, float32": correctness(
             options.device, 10 if options.quick else 50
         ),
         "A step": speed(options.device, sides, seconds),
+        "The stopping rules of fast": rules(options.device, large, 5 if options.quick else 60),
+        "A CUDA graph of a step": graph(options.device, large, seconds) if cuda else iter(()),
+        "Fits at once": side_by_side(options.device, large[0], 4 * seconds) if cuda else iter(()),
         "Restoration by the preset fast": restoration(
-            options.device,
-            sides[:1] if options.quick else (256, 512),
-            20 if options.quick else 2000,
+            options.device, large, 20 if options.quick else 2000
         ),
     }
     found: dict[str, Any] = {"environment": environment(options.device)}
@@ -178,6 +269,8 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     for title, rows in sections.items():
         found[title] = list(rows)
+        if not found[title]:
+            continue  # of CUDA devices alone
         lines += ["", f"## {title}", "", table(found[title])]
         print("\n".join(lines[-3:]), flush=True)
         # after each section, so that a machine that goes away leaves what was measured

@@ -87,12 +87,17 @@ def fast() -> nn.Sequential:
     )
 
 
+def network(name: str) -> tuple[nn.Sequential, int]:
+    """The network `published` or `fast`, and the channels of its input."""
+    return (published(), 3) if name == "published" else (fast(), 8)
+
+
 class Fit:
     """The loop, a step at a time."""
 
-    def __init__(self, side: int = 128, device: str = "cpu", network: str = "published") -> None:
-        self.net = (published() if network == "published" else fast()).to(device)
-        channels = 3 if network == "published" else 8
+    def __init__(self, side: int = 128, device: str = "cpu", name: str = "published") -> None:
+        net, channels = network(name)
+        self.net = net.to(device)
         self.z = torch.randn(1, channels, side, side, device=device)
         self.target = torch.rand(1, 3, side, side, device=device)
         self.adam = torch.optim.Adam(self.net.parameters(), lr=1e-3)
