@@ -4,6 +4,11 @@ Every message is one line: what is wrong, why, and what to do next. The command 
 chooses the exit code by the class; in Python and in notebooks it is caught like any exception.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class DipError(Exception):
     """The work failed (exit code 1)."""
@@ -23,3 +28,10 @@ class BadStore(DipError, ValueError):
 
 class OutputExists(DipError, FileExistsError):
     """An output that exists, and may be replaced by `force` only."""
+
+
+def nearest(name: str, known: Iterable[str], what: str) -> str:
+    """The end of an error about an unknown name: the one that was meant, or all that there are."""
+    names = list(known)
+    near = get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"the {what} are {', '.join(names)}"

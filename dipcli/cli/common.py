@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,10 +35,12 @@ class Failures:
         self._printed.add(str(error))
 
 
-def gather(names: Sequence[str], failures: Failures, **reading: str | None) -> list[Source]:
-    """The runs and images that are named, each once; `reading` are the options of reading."""
+def gather(
+    inputs: Iterable[streams.Input], failures: Failures, **reading: str | None
+) -> list[Source]:
+    """The runs and images of the inputs, each once; `reading` are the options of reading."""
     found: dict[str, Source] = {}
-    for item in streams.inputs(list(names), "store or image"):
+    for item in inputs:
         try:
             for source in _sources_of(item, **reading):
                 found.setdefault(source.label, source)

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dipcli.cli import console, options
+from dipcli.cli import options, tables
 from dipcli.cli.options import argument, option
+from dipcli.cli.progress import Progress, show_progress
 from dipcli.registry import DEGRADATIONS, summary
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def corrupt(
             {"name": name, "usage": kind.usage(), "summary": summary(kind)}
             for name, kind in ((name, DEGRADATIONS.find(name)) for name in DEGRADATIONS.names())
         ]
-        console.print_rows(rows, ["name", "usage", "summary"], form, header=not no_header)
+        tables.print_rows(rows, ["name", "usage", "summary"], form, header=not no_header)
         return 0
 
     from dipcli import degrade, images
@@ -62,8 +63,8 @@ def corrupt(
     source = streams.one_input(image, "image")
     pages = streams.read_images(source, **reading)
 
-    with console.progress() as progress:
-        results = _corrupt_pages(pages, chain, seed, progress)
+    with show_progress() as bars:
+        results = _corrupt_pages(pages, chain, seed, bars)
         first = next(results)
         chosen = chosen or images.format_for_pipe(first, len(pages), depth)
         encoded = images.encode(itertools.chain([first], results), chosen, depth)
@@ -72,13 +73,13 @@ def corrupt(
 
 
 def _corrupt_pages(
-    pages: Sequence[Image], chain: Sequence[Degradation], seed: int, progress: console.Progress
+    pages: Sequence[Image], chain: Sequence[Degradation], seed: int, bars: Progress
 ) -> Iterator[Image]:
     from dipcli import degrade
 
     for done, page in enumerate(pages, 1):
         yield degrade.corrupt(page, *chain, seed=seed)
-        progress.update("corrupt", done, len(pages))
+        bars.update("corrupt", done, len(pages))
 
 
 def _names_degradation(word: str) -> bool:

@@ -6,14 +6,15 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dipcli.cli import console, options
+from dipcli.cli import console, options, tables
 from dipcli.cli.options import argument, option
+from dipcli.cli.progress import Progress, show_progress
 from dipcli.errors import DipError, UsageError
 from dipcli.fitting.settings import Settings
 from dipcli.registry import ARCHITECTURES, LOSSES, PRESETS, RULES, TASKS
@@ -77,8 +78,8 @@ def fit(
     image_format: options.ImageFormat = options.IMAGE_FORMAT,
     force: bool = options.FORCE,
     form: options.SettingsFormat = options.output_format(
-        "Format of --dry-run; toml is what --settings reads. Default: table on a terminal, tsv "
-        "elsewhere."
+        "Format of the summary on stderr, or of --dry-run on stdout; toml, for --dry-run only, is "
+        "what --settings reads. Default: table; for --dry-run in a pipe, tsv."
     ),
     no_header: bool = options.NO_HEADER,
     **words: Any,
@@ -88,6 +89,9 @@ def fit(
     from dipcli.fitting import outputs
     from dipcli.fitting.request import Request, recorded_settings, resumed_jobs
 
+    if form == "toml" and not dry_run:
+        msg = "--format toml is for --dry-run: add -n"
+        raise UsageError(msg)
     chosen = options.parse_settings(words)
     if settings_file:
         from dipcli.fitting.toml import read_settings
@@ -115,9 +119,11 @@ def fit(
         made = [job for job in found if not isinstance(job, DipError)]
         outputs.refuse_equal([job.store for job in made if job.store], "-o")
         errors = [error for error in found if isinstance(error, DipError)]
-        work = _Work(made, outputs.image_outputs(image, std, made), image_format, force, errors)
+        images_out = outputs.image_outputs(image, std, made)
+        rows: dict[str, Any] = {"form": form, "header": not no_header}
+        work = _Work(made, images_out, image_format, force, errors, rows)
         if dry_run:
-            _print_plan(made, form, header=not no_header)
+            _print_plan(made, **rows)
         else:
             work.do()
     for error in work.errors:
@@ -145,6 +151,7 @@ class _Work:
     image_format: str | None
     force: bool
     errors: list[DipError]
+    rows: Mapping[str, Any]  # how rows are printed
     signal: int | None = None
 
     def do(self) -> None:
@@ -154,7 +161,7 @@ class _Work:
 
         jobs = [job for job in self.jobs if self._is_wanted(job)]
         stopping = partial(console.note, "stopping after this step; a second signal stops at once")
-        with console.progress() as bars, signals.Graceful(on_first=stopping) as stopped:
+        with show_progress() as bars, signals.Graceful(on_first=stopping) as stopped:
             done = run_jobs(
                 jobs,
                 tell=lambda news: _show(news, bars),
@@ -168,8 +175,9 @@ class _Work:
         self.signal = stopped.number
         if not self.signal:
             self._write_images()
-        if done:
-            console.summary(run_rows(done), SUMMARY)
+        if done and not console.Volume.quiet:
+            rows = {**self.rows, "form": self.rows["form"] or "table"}
+            tables.print_rows(run_rows(done), SUMMARY, **rows, stream=sys.stderr)
         for job in done:
             self._leave(job)
 
@@ -265,7 +273,7 @@ def _duration(job: Job, parallel: int, runs: int) -> str:
     return f"{amount / 60:.0f} min" if amount < 5400 else f"{amount / 3600:.1f} h"
 
 
-def _show(news: News, bars: console.Progress) -> None:
+def _show(news: News, bars: Progress) -> None:
     """Show how a run goes on."""
     if news.status == "failed":
         if os.environ.get("DIP_DEBUG"):
@@ -275,9 +283,9 @@ def _show(news: News, bars: console.Progress) -> None:
     elif news.status == "complete":
         console.detail(f"{news.job.label} ended at iteration {news.iteration}")
     elif news.status == "running":
-        figures = {"loss": f"{news.loss:.3g}"}
+        figures = {"loss": news.loss}
         if news.psnr is not None:
-            figures["psnr"] = f"{news.psnr:.2f}"
+            figures["psnr"] = news.psnr
         total = news.job.settings.iterations
         bars.update(news.job.label, news.iteration, total, **figures)
 
@@ -298,4 +306,4 @@ def _print_plan(jobs: Sequence[Job], form: str | None, *, header: bool) -> None:
         for job in jobs
         for name, value in describe(job, parallel).items()
     ]
-    console.print_rows(rows, ["setting", "value"], form, header=header)  # type: ignore[arg-type]
+    tables.print_rows(rows, ["setting", "value"], form, header=header)  # type: ignore[arg-type]

@@ -6,8 +6,9 @@ import os
 import re
 from typing import Any, Literal
 
-from dipcli.cli import console, options
+from dipcli.cli import console, options, tables
 from dipcli.cli.options import argument, option
+from dipcli.cli.progress import show_progress
 from dipcli.errors import UsageError
 from dipcli.nets.architecture import NetworkSettings
 from dipcli.registry import ARCHITECTURES, PRESETS
@@ -77,6 +78,7 @@ def gpkernel(
     label: str | None = options.LABEL,
     force: bool = options.FORCE,
     form: options.RowFormat = options.ROW_FORMAT,
+    columns: str | None = options.COLUMNS,
     no_header: bool = options.NO_HEADER,
     **words: Any,
 ) -> int:
@@ -117,8 +119,10 @@ def gpkernel(
         return 0
     _refuse("needs --posterior IMAGE", output=output, std=std, noise=noise)
     common.check_plot(plot, form)
+    kind = DrawRow if draw else StationarityRow if stationarity else KernelRow
+    shown = tables.chosen(columns, kind._fields)
     labels = common.panel_labels([i.name for i in named], label)
-    with console.progress() as bars:
+    with show_progress() as bars:
         result = kernels.gpkernel(
             networks,
             length=length,
@@ -135,8 +139,7 @@ def gpkernel(
     for verdict in verdicts(tests, samples):
         console.note(verdict)
     rows = [row._asdict() for row in result]
-    columns = (DrawRow if draw else StationarityRow if stationarity else KernelRow)._fields
-    console.print_rows(rows, columns, form, header=not no_header)
+    tables.print_rows(rows, shown, form, header=not no_header)
     if plot:
         from dipcli.figures import kernels as figures
 

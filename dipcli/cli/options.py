@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
-from dipcli.cli import console
+from dipcli.cli import console, tables
+from dipcli.cli.progress import Form
 from dipcli.errors import UsageError
 
 READING, WRITING, MESSAGES = "Reading", "Writing", "Messages"
@@ -20,7 +21,7 @@ ENVIRONMENT = ("seed", "device", "precision", "threads", "jobs")  # DIP_SEED, ..
 
 Depth = Literal["8", "16", "float"] | None
 ImageFormat = Literal["png", "tiff", "jpeg", "webp", "npy"] | None
-RowFormat = console.Format | None
+RowFormat = tables.Format | None
 SettingsFormat = Literal["table", "tsv", "csv", "jsonl", "toml", "none"] | None
 
 
@@ -65,11 +66,18 @@ ROW_FORMAT = output_format("Format of the rows; default: table on a terminal, ts
 AT = option("Use only the saved iterations nearest to these.", "", metavar="I,J,...")
 PLOT = option("Figure to draw: .svg, .png or .pdf.", metavar="FILE", panel=WRITING)
 LABEL = option("Names of the panels of --plot.", metavar="A,B", panel=WRITING)
+COLUMNS = option(
+    "Columns of the rows, in this order. Default: all; a table on a terminal has those that fit.",
+    metavar="A,B,...",
+    panel=WRITING,
+)
 NO_HEADER = option("Print rows without a header.", False, panel=WRITING)
 MORE = "Print more of what is done, and the warnings of libraries."
+PROGRESS = "Form of progress on stderr. Default: bar on a terminal, plain elsewhere."
 VOLUME = {
     "quiet": (bool, option("Print nothing but errors.", False, "-q", panel=MESSAGES)),
     "verbose": (bool, option(MORE, False, "-v", panel=MESSAGES)),
+    "progress": (Form | None, option(PROGRESS, panel=MESSAGES)),
 }
 
 
@@ -121,8 +129,8 @@ def command(settings: type | None = None) -> Callable[[Callable[..., int]], Call
             every = {f.name: _of_field(f, defaults[f.name]) for f in fields(settings)}
             rows |= {name: row for name, row in every.items() if name not in rows}
 
-        def run(quiet: bool, verbose: bool, **words: Any) -> None:
-            console.set_volume(quiet=quiet, verbose=verbose)
+        def run(**words: Any) -> None:
+            console.set_volume(**{name: words.pop(name) for name in VOLUME})
             for name, group in groups.items():
                 words[name] = {each: words.pop(each) for each in group.options}
             if code := function(**words):

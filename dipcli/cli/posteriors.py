@@ -8,6 +8,7 @@ from typing import Any
 
 from dipcli import files
 from dipcli.cli import console, streams
+from dipcli.cli.progress import show_progress
 from dipcli.errors import UsageError
 from dipcli.gp import inference
 from dipcli.images import Image, is_up_to_date
@@ -59,7 +60,7 @@ def write(
     if not paths:
         return
     images: dict[str, list[Image]] = {kind: [] for kind in paths}
-    with console.progress() as bars:
+    with show_progress() as bars:
         results = inference.posteriors(pages, noise=noise, progress=bars.update, **options)
         for page, result in zip(pages, results, strict=True):
             title = f"{source.name} page {page.page}" if len(pages) > 1 else source.name

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from dipcli.cli import console, options
+from dipcli.cli import console, options, tables
 from dipcli.cli.options import argument, option
+from dipcli.cli.progress import show_progress
 from dipcli.errors import DipError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from dipcli.cli.common import Failures
+    from dipcli.cli.streams import Input
     from dipcli.report.stores import StoreRuns
 
 EXAMPLES = (
@@ -26,12 +29,17 @@ EXAMPLES = (
 Form = Literal["html", "md", "json", "table", "tsv", "csv", "jsonl", "none"]
 PAGES = ("html", "md", "json")  # the other formats are tables of runs
 EXTENSIONS = {f".{form}": form for form in ("html", "md", "json", "tsv", "csv", "jsonl")}
+SECONDS = 5  # between two pages of --watch
+REFRESH = b'\n<meta http-equiv="refresh" content="%d">' % SECONDS
 EXTENSIONS |= {".htm": "html", ".txt": "table"}
 
 
 @options.command()
 def report(
-    names: list[str] | None = argument("STORE", "Stores and runs; - or none reads stdin."),
+    names: list[str] | None = argument(
+        "STORE|IMAGE",
+        "Stores and runs, or images, of which it tells what dip reads; - or none reads stdin.",
+    ),
     output: str | None = option("Report to write; - is stdout.", None, "-o", metavar="FILE"),
     form: Form | None = options.output_format(
         "Format of the report; by default that of the extension of -o, else a table."
@@ -42,43 +50,108 @@ def report(
         metavar="A,B,...",
         panel=options.WRITING,
     ),
+    reading: dict[str, Any] = options.reading("all"),
     title: str = option("Title of the page.", "", metavar="TEXT", panel=options.WRITING),
     label: str | None = options.LABEL,
+    browse: bool = option("Open the page in the browser.", False, "--open", panel=options.WRITING),
+    watch: bool = option(
+        "Write the page again every few seconds while a fit goes on.", False, panel=options.WRITING
+    ),
     no_header: bool = options.NO_HEADER,
     force: bool = options.FORCE,
 ) -> int:
     """Report on fits: a page, a document, or a table of runs."""
     from dipcli import files
     from dipcli.cli import common, streams
-    from dipcli.report import document
-    from dipcli.report import rows as table
 
     target = output or "-"
     form = form or _form_of(target)
-    names_of_columns = table.columns(columns)
     if form == "html":
         streams.image_output(output, "a page")
+    if (browse or watch) and (form != "html" or target == "-"):
+        msg = f"{'--watch' if watch else '--open'} needs a page: add -o FILE.html"
+        raise UsageError(msg)
     if target != "-":
         files.check(Path(target), force=True)  # an existing file may be the same report
     failures = common.Failures()
-    stores = _stores(names or [], label, failures)
-    data = b""
+    inputs = streams.inputs(names or [], "store or image")
+    images = [item for item in inputs if not item.is_store]
+    if images and (len(images) < len(inputs) or form in PAGES):
+        msg = "a report on images is a table of images alone; report on stores in a call of its own"
+        raise UsageError(msg)
     if form in PAGES:
-        if stores:
-            with console.progress() as progress:
-                add = failures.add
-                data, notes = document.report(stores, form, progress.update, add, title)
-            for note in notes:
-                console.note(note)
+        for data in _pages(inputs, label, form, title, failures, watch=watch):
+            _write(target, data, force=force)
+            force = True  # what --watch has written, it may replace
+            if browse:
+                import webbrowser
+
+                webbrowser.open(Path(target).resolve().as_uri())
+                browse = False
+        return failures.code
+    if images:
+        from dipcli.report.images import COLUMNS
+
+        shown, rows = tables.chosen(columns, COLUMNS), _image_rows(images, reading, failures)
     else:
-        rows = table.rows(stores, names_of_columns, failures.add)
-        text = None if target == "-" else io.StringIO()
-        kind = cast("console.Format | None", form)
-        console.print_rows(rows, names_of_columns, kind, header=not no_header, stream=text)
-        data = text.getvalue().encode(errors="backslashreplace") if text else b""
-    if data:
-        streams.write_and_tell(target, data, f"{len(data) / 1e6:.2g} MB", force=force)
+        from dipcli.report import rows as table
+
+        shown = table.columns(columns)
+        rows = table.rows(_stores(inputs, label, failures), shown, failures.add)
+    text = None if target == "-" else io.StringIO()
+    kind = cast("tables.Format | None", form)
+    tables.print_rows(rows, shown, kind, header=not no_header, stream=text)
+    if text and text.getvalue():
+        _write(target, text.getvalue().encode(errors="backslashreplace"), force=force)
     return failures.code
+
+
+def _write(target: str, data: bytes, *, force: bool) -> None:
+    from dipcli.cli import streams
+
+    streams.write_and_tell(target, data, f"{len(data) / 1e6:.2g} MB", force=force)
+
+
+def _pages(
+    inputs: Sequence[Input],
+    label: str | None,
+    form: Any,
+    title: str,
+    failures: Failures,
+    *,
+    watch: bool,
+) -> Iterator[bytes]:
+    """The report; with `watch` again and again, as a page that renews itself, while fits go on."""
+    from dipcli.report import document
+    from dipcli.report.stores import status
+
+    while stores := _stores(inputs, label, failures):
+        running = any(status(run.attrs) == "running" for one in stores for run in one.runs)
+        with show_progress() as bars:
+            data, notes = document.report(stores, form, bars.update, failures.add, title)
+        for note in notes:
+            console.note(note)
+        if not (watch and running):
+            yield data
+            return
+        yield data.replace(b"<head>", b"<head>" + REFRESH, 1)
+        time.sleep(SECONDS)
+
+
+def _image_rows(
+    images: Sequence[Input], reading: Mapping[str, Any], failures: Failures
+) -> Iterator[dict[str, Any]]:
+    """A row for each image; one that cannot be read is left out."""
+    from dipcli.cli import streams
+    from dipcli.report.images import row
+
+    for item in images:
+        try:
+            yield row(item.name, streams.read_images(item, **reading))
+        except UsageError:
+            raise
+        except DipError as error:
+            failures.add(error)
 
 
 def _form_of(target: str) -> Form | None:
@@ -94,13 +167,13 @@ def _form_of(target: str) -> Form | None:
     raise UsageError(msg)
 
 
-def _stores(names: Sequence[str], label: str | None, failures: Failures) -> list[StoreRuns]:
+def _stores(inputs: Sequence[Input], label: str | None, failures: Failures) -> list[StoreRuns]:
     from dipcli.cli import common
     from dipcli.measure.inputs import RunSource
     from dipcli.report.stores import group_runs
 
     runs = []
-    for source in common.gather(names, failures):
+    for source in common.gather(inputs, failures):
         if isinstance(source, RunSource):
             runs.append(source)
         else:

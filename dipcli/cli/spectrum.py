@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dipcli.cli import console, options
+from dipcli.cli import options, tables
 from dipcli.cli.options import argument, option
+from dipcli.cli.progress import show_progress
 from dipcli.registry import MEASURES
 
 if TYPE_CHECKING:
@@ -47,12 +48,13 @@ def spectrum(
     reading: dict[str, Any] = options.reading("1"),
     force: bool = options.FORCE,
     form: options.RowFormat = options.ROW_FORMAT,
+    columns: str | None = options.COLUMNS,
     no_header: bool = options.NO_HEADER,
 ) -> int:
     """Measure what is learned when, by frequency."""
     import scipy.fft
 
-    from dipcli.cli import common
+    from dipcli.cli import common, streams
     from dipcli.machine import cores
     from dipcli.measure.runs import ONSET, SourceMeasure, default_measure
 
@@ -62,12 +64,13 @@ def spectrum(
         MEASURES.find(measure)
     common.check_plot(plot, form)
     failures = common.Failures()
-    inputs = common.gather(names or [], failures, **reading)
+    inputs = common.gather(streams.inputs(names or [], "store or image"), failures, **reading)
     labels = common.panel_labels([source.source for source in inputs], label)
     measure = measure or default_measure(inputs, reference)
     with scipy.fft.set_workers(cores()):
         work = SourceMeasure(measure, bands, reference, iterations, levels, on_error=failures.add)
-        console.print_rows(_rows(work, inputs), work.columns, form, header=not no_header)
+        shown = tables.chosen(columns, work.columns)
+        tables.print_rows(_rows(work, inputs), shown, form, header=not no_header)
         if plot and work.measurements:
             from dipcli.figures import measures
 
@@ -81,5 +84,5 @@ def spectrum(
 
 def _rows(work: SourceMeasure, inputs: Sequence[Source]) -> Iterator[dict[str, Any]]:
     """The rows of all sources; the progress ends with them, before a table is printed."""
-    with console.progress() as progress:
-        yield from work.rows(inputs, progress.update)
+    with show_progress() as bars:
+        yield from work.rows(inputs, bars.update)

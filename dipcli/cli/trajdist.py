@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dipcli.cli import console, options
+from dipcli.cli import console, options, tables
 from dipcli.cli.options import argument, option
+from dipcli.cli.progress import show_progress
 
 EXAMPLES = (
     "dip fit builtin:triangle:0.5:128 --arch dip --runs 2 -o traj.zarr | dip trajdist --summary",
@@ -45,12 +46,13 @@ def trajdist(
     reading: dict[str, Any] = options.reading("1"),
     force: bool = options.FORCE,
     form: options.RowFormat = options.ROW_FORMAT,
+    columns: str | None = options.COLUMNS,
     no_header: bool = options.NO_HEADER,
 ) -> int:
     """Measure the distance between trajectories, and to images."""
     import scipy.fft
 
-    from dipcli.cli import common
+    from dipcli.cli import common, streams
     from dipcli.machine import cores
     from dipcli.measure import trajectories
     from dipcli.measure.distance import Comparison
@@ -59,7 +61,7 @@ def trajdist(
     iterations = common.whole_numbers(at, "--at")
     common.check_plot(plot, form)
     failures = common.Failures()
-    inputs = common.gather(names or [], failures, **reading)
+    inputs = common.gather(streams.inputs(names or [], "store or image"), failures, **reading)
     labels = common.panel_labels([source.source for source in inputs], label)
     wanted: list[Pair] = []
     for pair in pairs(inputs, against, iterations):
@@ -70,11 +72,11 @@ def trajdist(
         if pair.left_out:
             console.note(pair.left_out)
     comparison = Comparison(luma=luma, border=border, ssim=ssim)
-    columns = trajectories.columns(bands, summary=summary, ssim=ssim)
-    with scipy.fft.set_workers(cores()), console.progress() as progress:
-        distances = trajectories.compare(wanted, comparison, bands, progress.update)
+    shown = tables.chosen(columns, trajectories.columns(bands, summary=summary, ssim=ssim))
+    with scipy.fft.set_workers(cores()), show_progress() as bars:
+        distances = trajectories.compare(wanted, comparison, bands, bars.update)
     rows = trajectories.table(distances, summary=summary)
-    console.print_rows(rows, columns, form, header=not no_header)
+    tables.print_rows(rows, shown, form, header=not no_header)
     if plot and distances:
         from dipcli.figures.distances import distance_figure
 
