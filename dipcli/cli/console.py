@@ -20,6 +20,12 @@ class Volume:
     progress: str | None = None
 
 
+class Errors:
+    """How many errors were printed; rows that there are not have no header then."""
+
+    count = 0
+
+
 def set_volume(*, quiet: bool, verbose: bool, progress: str | None) -> None:
     Volume.quiet, Volume.verbose, Volume.progress = quiet, verbose and not quiet, progress
     if Volume.verbose:
@@ -29,6 +35,7 @@ def set_volume(*, quiet: bool, verbose: bool, progress: str | None) -> None:
 
 def error(problem: Exception) -> None:
     """Print an error as one line that is never wrapped; DIP_DEBUG=1 shows the traceback too."""
+    Errors.count += 1
     if os.environ.get("DIP_DEBUG"):
         sys.stderr.write("".join(traceback.format_exception(problem)))
     sys.stderr.write(f"dip: error: {escape(_line(problem))}\n")

@@ -57,11 +57,14 @@ def chosen(text: str | None, columns: Sequence[str]) -> Sequence[str]:
 
 
 def _cells(rows: Iterable[Row], columns: Sequence[str], *, header: bool) -> Iterator[list[str]]:
-    if header:
-        yield list(columns)
     for row in rows:
+        if header:
+            yield list(columns)
+            header = False
         values = [_plain(row.get(column)) for column in columns]
         yield ["" if v is None else repr(v) if isinstance(v, float) else str(v) for v in values]
+    if header and not console.Errors.count:
+        yield list(columns)
 
 
 def _plain(value: Any) -> Any:
@@ -103,6 +106,8 @@ def _draw(rows: Iterable[Row], columns: Sequence[str], stream: TextIO, *, header
     """
     terminal = console.rich_console(stream)
     lines = [[_plain(row.get(column)) for column in columns] for row in rows]
+    if not lines and console.Errors.count:
+        return
     made = [_Column(name, [line[i] for line in lines]) for i, name in enumerate(columns)]
     filled = [column for column in made if not (lines and column.empty)]
     if len(lines) == 1 and _width(filled) > terminal.width:
