@@ -185,7 +185,7 @@ def test_invalid_recorded_scale_is_ignored(scale):
     from dipcli.images.scale import choose
 
     history = {"scale": scale, "offset": 0}
-    assert choose(np.uint8([[3]]), "auto", history) == Scale(255)
+    assert choose(np.uint8([[[[3]]]]), "auto", history)[0] == Scale(255)
 
 
 def test_clipping_is_noted():

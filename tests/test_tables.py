@@ -58,7 +58,7 @@ def test_empty_columns_are_left_out(monkeypatch):
 
 
 def test_what_is_the_same_in_all_rows_is_said_below_when_it_does_not_fit(monkeypatch, capsys):
-    text = draw(RUNS, list(RUNS[0]), 60, monkeypatch)
+    text = draw(RUNS, list(RUNS[0]), 52, monkeypatch)
     assert "In all rows: status complete, host node17.cluster\n" in text
     wide = draw(RUNS, list(RUNS[0]), 200, monkeypatch)
     assert "In all rows" not in wide

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ def read_jobs(
     task = request.settings().task
     for source in sources:
         try:
-            pages = streams.read_images(source, **reading)
+            mask = partial(request.unknown, source.name) if request.mask else None
+            pages = streams.read_images(source, **reading, mask=mask)
             template = outputs.store_template(*templates, len(pages), len(sources))
             if task == tasks.AUTO and (hint := tasks.suggestion(pages[0])):
                 console.note(
@@ -44,6 +46,8 @@ def read_jobs(
                     console.note(
                         f"{source.name}: {width}x{height} pixels allow a depth of {levels} only"
                     )
+                if job.outliers:
+                    console.note(f"{job.name}: {job.outliers} outliers are clipped for the fit")
                 yield job
         except UsageError:
             raise

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from dipcli import files, store
 from dipcli.cli import console
 from dipcli.errors import DipError, UsageError
 from dipcli.images import Encoded, Image, encode, format_for_pipe, format_of, open_stack
+from dipcli.images.stack import Mask
 
 
 @dataclass(frozen=True)
@@ -69,15 +72,22 @@ def read_images(
     axes: str | None = None,
     normalize: str = "auto",
     alpha: str = "unknown",
+    mask: Mask | None = None,
 ) -> Sequence[Image]:
     """The pages of an image file, or the image that a part of a store is."""
     if source.is_store:
-        return [store.read_image(source.name if source.data is None else source.data)]
+        image = store.read_image(source.name if source.data is None else source.data)
+        if mask is not None:
+            unknown = mask(1, image.size)
+            image = image.with_pixels(np.where(unknown, np.nan, image.pixels))
+        return [image]
     data = source.name if source.data is None else source.data
     stack = open_stack(data, axes=axes, name=source.name)
-    for remark in stack.notes:
-        console.note(f"{source.name}: {remark}")
-    return stack.pages(page, normalize=normalize, alpha=alpha)
+    pages = stack.pages(page, normalize=normalize, alpha=alpha, mask=mask)
+    for remark in (*stack.notes, pages.remark):
+        if remark:
+            console.note(f"{source.name}: {remark}")
+    return pages
 
 
 def output_format(output: str, asked: str | None) -> str | None:

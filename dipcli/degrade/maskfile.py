@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from dipcli.arrays import Bools
 from dipcli.degrade.base import Degradation
 from dipcli.degrade.gray import luma
 from dipcli.errors import DipError
@@ -26,14 +27,19 @@ class MaskFile(Degradation):
     invert: bool = key(False)
 
     def apply(self, image: Image, rng: np.random.Generator) -> Image:
+        unknown = self.unknown(image.size)
+        return image.with_pixels(np.where(unknown, np.nan, image.pixels))
+
+    def unknown(self, size: tuple[int, int]) -> Bools:
+        """The pixels (y, x) that the mask makes unknown in an image of this size."""
         mask = read(self.path)
-        if mask.size != image.size:
-            (mask_height, mask_width), (height, width) = mask.size, image.size
+        if mask.size != size:
+            (mask_height, mask_width), (height, width) = mask.size, size
             msg = (
                 f"the mask {self.path} has {mask_width}x{mask_height} pixels; it needs the size of "
                 f"the image, {width}x{height}"
             )
             raise DipError(msg)
         gray = np.nan_to_num(luma(mask.pixels)[0])  # transparent is black
-        black = gray < gray.max() / 2 if gray.max() > 0 else np.ones(mask.size, bool)
-        return image.with_pixels(np.where(black != self.invert, np.nan, image.pixels))
+        black: Bools = gray < gray.max() / 2 if gray.max() > 0 else np.ones(mask.size, bool)
+        return ~black if self.invert else black

@@ -12,6 +12,7 @@ from dipcli.fitting.code import refuse_unnamed_code
 from dipcli.fitting.settings import Settings
 from dipcli.fitting.tasks import Task
 from dipcli.images import Image
+from dipcli.images.scale import clip_outliers
 from dipcli.nets.cost import Cost, cost
 from dipcli.registry import MEASURES, OPTIMIZERS
 from dipcli.store import image_part, open_store
@@ -32,6 +33,7 @@ class Job:
     clean: Image | None = None
     flash: Image | None = None  # a second image, of --task flash
     fields: Mapping[str, Any] = field(default_factory=dict)  # of the templates of outputs
+    outliers: int = 0  # pixels far beyond all others, clipped for the fit
 
     def __post_init__(self) -> None:
         needing = [m for m in self.settings.records() if MEASURES.find(m).needs == "clean"]
@@ -56,13 +58,27 @@ class Job:
         fields: Mapping[str, Any] | None = None,
     ) -> Job:
         """The job of an image: its settings are those of the preset, of its task and its size."""
+        pixels, outliers = clip_outliers(image.pixels)
+        if outliers:
+            image = image.with_pixels(pixels)
         requested = Settings(preset, like=like, **options)
         task = task or tasks.resolve(requested.task, image, name)
         settings = Settings(preset, like=like, **{**options, "task": str(task)})
         size = task.size(image.size, clean.size if clean else None)
         fixed = "depth" in options or "stride" in options
         settled = settings.settle(task, size, image.pixels, fixed_depth=fixed)
-        return cls(image, name, settled, requested, folder, store, clean, flash, dict(fields or {}))
+        return cls(
+            image,
+            name,
+            settled,
+            requested,
+            folder,
+            store,
+            clean,
+            flash,
+            dict(fields or {}),
+            outliers,
+        )
 
     @classmethod
     def from_store(cls, name: str, options: Mapping[str, Any]) -> Job:

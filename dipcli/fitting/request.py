@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from dipcli.arrays import Bools
 from dipcli.degrade.maskfile import MaskFile
 from dipcli.errors import DipError, UsageError
 from dipcli.fitting import outputs, tasks
@@ -35,13 +34,15 @@ class Request:
     def settings(self, **more: Any) -> Settings:
         return Settings(self.preset, like=self.like, **{**self.options, **more})
 
+    def unknown(self, source: str, page: int, size: tuple[int, int]) -> Bools:
+        """The pixels (y, x) of a page that --mask makes unknown."""
+        values = template_fields(source, page, self.settings())
+        return MaskFile(outputs.fill(self.mask or "", values), self.mask_invert).unknown(size)
+
     def job(self, source: str, image: Image, template: str | None) -> Job:
         """The job of an image; `template` names its store."""
         settings = self.settings()
-        values = template_fields(source, image, settings)
-        if self.mask is not None:
-            mask = MaskFile(outputs.fill(self.mask, values), self.mask_invert)
-            image = mask.apply(image, np.random.default_rng(0))
+        values = template_fields(source, image.page, settings)
         task = tasks.resolve(settings.task, image, source)
         clean = flash = None
         if self.clean is not None:
@@ -68,13 +69,13 @@ class Request:
         )
 
 
-def template_fields(source: str, image: Image, settings: Settings) -> dict[str, Any]:
+def template_fields(source: str, page: int, settings: Settings) -> dict[str, Any]:
     """What fills the fields of templates; `source` tells which pages belong together."""
     return {
         "source": source,
         "stem": outputs.stem(source),
         "dir": "." if source.startswith("builtin:") else str(Path(source).parent),
-        "page": image.page,
+        "page": page,
         "seed": settings.seed,
         "arch": settings.arch,
     }
@@ -85,7 +86,7 @@ def resumed_jobs(names: Sequence[str], options: Mapping[str, Any]) -> Iterator[J
     for name in names:
         try:
             job = Job.from_store(name, options)
-            yield replace(job, fields=template_fields(name, job.image, job.settings))
+            yield replace(job, fields=template_fields(name, job.image.page, job.settings))
         except UsageError:
             raise
         except DipError as error:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from dipcli.arrays import Bools
 from dipcli.errors import BadImage, UsageError
 from dipcli.images.image import Image, Meta, Resolution
 from dipcli.images.scale import Numbers, Provenance, Scale, choose
 
+Mask = Callable[[int, tuple[int, int]], Bools]  # page from 1, (height, width): unknown (y, x)
 ALPHA = ("unknown", "keep", "drop")  # meanings of transparency
 MAX_BYTES = 1 << 34  # of one file, decoded
 SMALL = 1 << 26  # below this, any ratio of decoded to encoded bytes is accepted
@@ -32,14 +34,34 @@ class Stack:
     def __len__(self) -> int:
         return int(self.numbers.shape[0])
 
-    def pages(
-        self, which: str = "all", *, normalize: str = "auto", alpha: str = "unknown"
-    ) -> Pages:
-        """The images of the chosen pages, all on the scale of the whole file."""
-        unit = choose(self.numbers, normalize, self.history)
-        return Pages(self, select(which, len(self)), unit, alpha)
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return int(self.numbers.shape[2]), int(self.numbers.shape[3])
 
-    def page(self, n: int, unit: Scale, policy: str) -> Image:
+    def pages(
+        self,
+        which: str = "all",
+        *,
+        normalize: str = "auto",
+        alpha: str = "unknown",
+        mask: Mask | None = None,
+    ) -> Pages:
+        """The images of the chosen pages, all on the scale of the whole file.
+
+        `mask` gives the pixels (y, x) of a page, by its number and size, that are unknown.
+        """
+        chosen = select(which, len(self))
+        hidden = {n: mask(n, self.size) for n in chosen} if mask else {}
+        unknown = np.zeros((len(self), *self.size), bool)
+        if self.alpha is not None and alpha == "unknown":
+            unknown |= self.alpha == 0
+        for n, pixels in hidden.items():
+            unknown[n - 1] |= pixels
+        unit, remark = choose(self.numbers, normalize, self.history, unknown)
+        return Pages(self, chosen, unit, alpha, hidden, remark)
+
+    def page(self, n: int, unit: Scale, policy: str, hidden: Bools | None = None) -> Image:
         """Page `n`, from 1, on the scale `unit`; `policy` is one of ALPHA."""
         numbers = self.numbers[n - 1]  # (channel, y, x)
         pixels = unit.pixels(numbers)
@@ -53,12 +75,14 @@ class Stack:
                 pixels[:, opacity == 0] = np.nan
                 if (opacity[opacity > 0] == 1).all():
                     opacity = None
+        if hidden is not None:
+            pixels[:, hidden] = np.nan
         return Image(
             pixels=pixels,
             scale=unit,
             dtype=numbers.dtype,
             alpha=opacity,
-            raw=numbers,
+            raw=numbers if hidden is None else None,
             meta=self.meta,
             history=self.history,
             page=n,
@@ -70,9 +94,11 @@ class Pages(Sequence[Image]):
     """Images that are converted on access, as a stack of floats may be larger than memory."""
 
     stack: Stack
-    which: range
+    which: Sequence[int]
     unit: Scale
     policy: str
+    hidden: Mapping[int, Bools] = field(default_factory=dict)  # by a mask, in each page
+    remark: str = ""  # about the scale, to tell the user
 
     def __len__(self) -> int:
         return len(self.which)
@@ -80,7 +106,8 @@ class Pages(Sequence[Image]):
     def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice):
             return [self[i] for i in range(len(self))[place]]
-        return self.stack.page(self.which[place], self.unit, self.policy)
+        n = self.which[place]
+        return self.stack.page(n, self.unit, self.policy, self.hidden.get(n))
 
 
 def check_size(decoded: int, encoded: int) -> None:
@@ -102,23 +129,26 @@ def read_history(text: str | None) -> dict[str, Any] | None:
     return history if isinstance(history, dict) else None
 
 
-def select(which: str, count: int) -> range:
-    """The page numbers, from 1, of `all`, `3` or `2-5`."""
+def select(which: str, count: int) -> list[int]:
+    """The page numbers, from 1, of `all`, `3`, `2-5` or `2,4,7-9`."""
     if which == "all":
-        return range(1, count + 1)
-    first, dash, last = which.partition("-")
-    if not first.isdecimal() or (dash and not last.isdecimal()):
-        msg = f"--page must be all, N or A-B, counted from 1, not {which!r}"
-        raise UsageError(msg)
-    low, high = int(first), int(last or first)
-    if not 1 <= low <= high:
+        return list(range(1, count + 1))
+    chosen: list[int] = []
+    for word in which.split(","):
+        first, dash, last = word.partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            msg = f"--page must be all, N, A-B or a comma list of these, not {which!r}"
+            raise UsageError(msg)
+        low, high = int(first), int(last or first)
+        if high > count:
+            there = "the only page is 1" if count == 1 else f"the pages are 1 to {count}"
+            msg = f"there is no page {high}: {there}"
+            raise BadImage(msg)
+        chosen += range(low, high + 1)
+    if not chosen or min(chosen) < 1 or sorted(set(chosen)) != chosen:
         msg = f"--page must count upwards from 1, not {which!r}"
         raise UsageError(msg)
-    if high > count:
-        there = "the only page is 1" if count == 1 else f"the pages are 1 to {count}"
-        msg = f"there is no page {high}: {there}"
-        raise BadImage(msg)
-    return range(low, high + 1)
+    return chosen
 
 
 def fold(numbers: Numbers, axes: str) -> Numbers:
