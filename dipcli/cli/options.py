@@ -83,18 +83,19 @@ VOLUME = {
 
 def reading(page: str) -> Any:
     """The options that say how images are read, with the default of --page."""
-    pages = "Pages of a stack to read, from 1."
+    pages = "Pages of a stack to read, from 1: a comma list of N or A-B."
     axes = "Dimensions of a file that does not name them."
     normalize = (
-        "Pixel values mapped to 0 and 1. auto: the range of the bit depth of integers; floats "
-        "as they are if within 0 and 1, else their minimum and maximum."
+        "Pixel values mapped to 0 and 1. auto: 0 to 255 for 8 bits; for others the range of their "
+        "type (10, 12, 14 or 16 bits; floats: 0 to 1) if the data fill a quarter of it, else the "
+        "range of the data. Single hot or dead pixels and unknown pixels have no part in it."
     )
     scales = "auto|dtype|minmax|LOW:HIGH"
     alpha = "Transparent pixels: unknown, kept with their opacity, or opaque (drop)."
     choices = Literal["unknown", "keep", "drop"]
     return Group(
         {
-            "page": (str, option(pages, page, metavar="all|N|A-B", panel=READING)),
+            "page": (str, option(pages, page, metavar="all|N|A-B,...", panel=READING)),
             "axes": (str | None, option(axes, metavar="ZCYX", panel=READING)),
             "normalize": (str, option(normalize, "auto", metavar=scales, panel=READING)),
             "alpha": (choices, option(alpha, "unknown", panel=READING)),
