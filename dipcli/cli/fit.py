@@ -292,7 +292,7 @@ def _show(news: News, bars: Progress) -> None:
 
 def _print_plan(jobs: Sequence[Job], form: str | None, *, header: bool) -> None:
     """What --dry-run prints: the settings and the cost of each job."""
-    from dipcli.fitting.batch import costs, describe, parallel_for
+    from dipcli.fitting.batch import costs, describe, parallel_for, plan_rows
     from dipcli.fitting.toml import write_settings
 
     parallel = parallel_for(jobs)
@@ -301,9 +301,9 @@ def _print_plan(jobs: Sequence[Job], form: str | None, *, header: bool) -> None:
         for job in jobs:
             sys.stdout.write(write_settings(job.settings, costs(job, parallel)))
         return
-    rows = [
-        {"setting": name, "value": value}
-        for job in jobs
-        for name, value in describe(job, parallel).items()
-    ]
-    tables.print_rows(rows, ["setting", "value"], form, header=header)  # type: ignore[arg-type]
+    if form == "jsonl":
+        rows = [describe(job, parallel) for job in jobs]
+    else:
+        rows = plan_rows(jobs, parallel)
+    columns = list(rows[0]) if rows else []
+    tables.print_rows(rows, columns, form, header=header)  # type: ignore[arg-type]

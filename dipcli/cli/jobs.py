@@ -47,7 +47,9 @@ def read_jobs(
                         f"{source.name}: {width}x{height} pixels allow a depth of {levels} only"
                     )
                 if job.outliers:
-                    console.note(f"{job.name}: outliers are clipped for the fit: {job.outliers} pixels")
+                    console.note(
+                        f"{job.name}: outliers are clipped for the fit: {job.outliers} pixels"
+                    )
                 yield job
         except UsageError:
             raise

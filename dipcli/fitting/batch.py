@@ -93,7 +93,26 @@ def describe(job: Job, parallel: int) -> dict[str, Any]:
     for f in fields(job.settings):
         value = getattr(job.settings, f.name)
         rows[f.name] = ",".join(map(str, value)) if isinstance(value, tuple) else value
-    return rows | costs(job, parallel)
+    return (
+        rows | costs(job, parallel) | {"seconds": round(seconds(job, parallel, job.settings.runs))}
+    )
+
+
+def plan_rows(jobs: Sequence[Job], parallel: int) -> list[dict[str, Any]]:
+    """The rows of --dry-run: a row for each setting; of several images first the totals, then
+    what is the same for all, and then what differs, by image."""
+    plans = [describe(job, parallel) for job in jobs]
+    if len(plans) == 1:
+        return [{"setting": name, "value": value} for name, value in plans[0].items()]
+    sums = {name: sum(plan[name] for plan in plans) for name in ("runs", "seconds", "disk_bytes")}
+    memory = max(plan["memory_bytes"] for plan in plans)
+    totals = {"images": len(plans), **sums, "memory_bytes": memory}
+    rows = [{"image": "all", "setting": f"total {k}", "value": v} for k, v in totals.items()]
+    same = {name for name in plans[0] if all(plan[name] == plans[0][name] for plan in plans)}
+    shown = [("all", name, plans[0][name]) for name in plans[0] if name in same]
+    for plan in plans:
+        shown += [(plan["image"], name, plan[name]) for name in plan if name not in same]
+    return rows + [{"image": i, "setting": s, "value": v} for i, s, v in shown if s != "image"]
 
 
 def costs(job: Job, parallel: int) -> dict[str, Any]:
