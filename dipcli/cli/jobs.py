@@ -47,9 +47,8 @@ def read_jobs(
                         f"{source.name}: {width}x{height} pixels allow a depth of {levels} only"
                     )
                 if job.outliers:
-                    console.note(
-                        f"{job.name}: outliers are clipped for the fit: {job.outliers} pixels"
-                    )
+                    count = f"{job.outliers} pixel{'s' * (job.outliers > 1)}"
+                    console.note(f"{job.name}: outliers are clipped for the fit: {count}")
                 yield job
         except UsageError:
             raise

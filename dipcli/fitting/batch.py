@@ -93,26 +93,31 @@ def describe(job: Job, parallel: int) -> dict[str, Any]:
     for f in fields(job.settings):
         value = getattr(job.settings, f.name)
         rows[f.name] = ",".join(map(str, value)) if isinstance(value, tuple) else value
-    return (
-        rows | costs(job, parallel) | {"seconds": round(seconds(job, parallel, job.settings.runs))}
-    )
+    time = round(seconds(job, parallel, job.settings.runs))
+    return rows | costs(job, parallel) | {"seconds": time}
 
 
 def plan_rows(jobs: Sequence[Job], parallel: int) -> list[dict[str, Any]]:
     """The rows of --dry-run: a row for each setting; of several images first the totals, then
     what is the same for all, and then what differs, by image."""
-    plans = [describe(job, parallel) for job in jobs]
-    if len(plans) == 1:
-        return [{"setting": name, "value": value} for name, value in plans[0].items()]
-    sums = {name: sum(plan[name] for plan in plans) for name in ("runs", "seconds", "disk_bytes")}
-    memory = max(plan["memory_bytes"] for plan in plans)
-    totals = {"images": len(plans), **sums, "memory_bytes": memory}
-    rows = [{"image": "all", "setting": f"total {k}", "value": v} for k, v in totals.items()]
-    same = {name for name in plans[0] if all(plan[name] == plans[0][name] for plan in plans)}
-    shown = [("all", name, plans[0][name]) for name in plans[0] if name in same]
-    for plan in plans:
-        shown += [(plan["image"], name, plan[name]) for name in plan if name not in same]
-    return rows + [{"image": i, "setting": s, "value": v} for i, s, v in shown if s != "image"]
+    every = [describe(job, parallel) for job in jobs]
+    if len(every) == 1:
+        return [{"setting": name, "value": value} for name, value in every[0].items()]
+    work = sum(seconds(job, 1, job.settings.runs) for job in jobs)
+    totals = {
+        "images": len(jobs),
+        "runs": sum(job.settings.runs for job in jobs),
+        "seconds": round(work / parallel),
+        "memory_bytes": max(each["memory_bytes"] for each in every),
+        "disk_bytes": sum(each["disk_bytes"] for each in every),
+    }
+    rows = [("all", f"total {name}", value) for name, value in totals.items()]
+    same = {name for name in every[0] if all(each[name] == every[0][name] for each in every)}
+    rows += [("all", name, every[0][name]) for name in every[0] if name in same]
+    for each in every:
+        differing = [name for name in each if name not in same and name != "image"]
+        rows += [(each["image"], name, each[name]) for name in differing]
+    return [{"image": image, "setting": name, "value": value} for image, name, value in rows]
 
 
 def costs(job: Job, parallel: int) -> dict[str, Any]:
