@@ -45,7 +45,9 @@ def check(path: Path, *, force: bool) -> None:
     """Raise the error of `put` before the work instead of after it."""
     try:
         if not path.exists():
-            path.parent.stat()
+            folder = next(parent for parent in path.absolute().parents if parent.exists())
+            if not folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         elif path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         elif not in_place(path) and not force:
@@ -66,6 +68,7 @@ def atomic_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
         msg = f"{path} exists and holds something else; -f replaces it"
         raise OutputExists(msg)
     path = path.resolve()  # the target of a link is replaced, not the link
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import time
 from collections.abc import Iterator
@@ -49,6 +50,7 @@ def available_memory(device: str = "cpu") -> int:
     return free
 
 
+@functools.cache
 def flops_per_second() -> float:
     """Roughly how fast one core multiplies matrices; for estimates, nothing is decided by it."""
     import numpy as np

@@ -61,6 +61,7 @@ def corrupt(
     target = streams.image_output(output)
     chosen = streams.output_format(target, image_format)
     source = streams.one_input(image, "image")
+    streams.keep_inputs([source.name], [("-o", output)])
     pages = streams.read_images(source, **reading)
 
     with show_progress() as bars:

@@ -85,7 +85,7 @@ def fit(
     **words: Any,
 ) -> int:
     """Fit an untrained network, save the trajectory, restore."""
-    from dipcli.cli import jobs
+    from dipcli.cli import jobs, streams
     from dipcli.fitting import outputs
     from dipcli.fitting.request import Request, recorded_settings, resumed_jobs
 
@@ -120,6 +120,10 @@ def fit(
         outputs.refuse_equal([job.store for job in made if job.store], "-o")
         errors = [error for error in found if isinstance(error, DipError)]
         images_out = outputs.image_outputs(image, std, made)
+        inputs = [str(job.fields["source"]) for job in made] + [n for n in (clean, mask) if n]
+        paths = [("--std" if out.std else "--image", out.path) for out in images_out]
+        paths += [("-o", job.store) for job in made if not resume]
+        streams.keep_inputs(inputs, paths)
         rows: dict[str, Any] = {"form": form, "header": not no_header}
         work = _Work(made, images_out, image_format, force, errors, rows)
         if dry_run:

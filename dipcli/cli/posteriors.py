@@ -50,6 +50,8 @@ def write(
         options["depth"] = None  # the network has it
     inference.check_kernel(**options)
     source = streams.one_input(name, "image")
+    flags = [("-o", paths.get("mean")), ("--std", paths.get("std"))]
+    streams.keep_inputs([source.name], flags)
     pages = streams.read_images(source, **reading)  # type: ignore[arg-type]
     records = {kind: inference.provenance(kind, pages, noise, **options) for kind in paths}
     paths = {

@@ -64,7 +64,9 @@ def spectrum(
         MEASURES.find(measure)
     common.check_plot(plot, form)
     failures = common.Failures()
-    inputs = common.gather(streams.inputs(names or [], "store or image"), failures, **reading)
+    named = streams.inputs(names or [], "store or image")
+    streams.keep_inputs([item.name for item in named], [("--plot", plot)])
+    inputs = common.gather(named, failures, **reading)
     labels = common.panel_labels([source.source for source in inputs], label)
     measure = measure or default_measure(inputs, reference)
     with scipy.fft.set_workers(cores()):

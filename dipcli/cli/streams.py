@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -95,6 +95,24 @@ def output_format(output: str, asked: str | None) -> str | None:
     if asked or output == "-" or _in_place(output):
         return asked
     return format_of(output)
+
+
+def keep_inputs(inputs: Iterable[str], outputs: Iterable[tuple[str, str | None]]) -> None:
+    """Refuse outputs, each with its flag, that are inputs too: not even -f replaces those."""
+    flags = {output: flag for flag, output in outputs if output}
+    for name in inputs:
+        path = (store.split_name(name) or (name, ""))[0]
+        for output, flag in flags.items():
+            if _is_same(path, output):
+                msg = f"{flag} {output} is an input too: name another output"
+                raise UsageError(msg)
+
+
+def _is_same(path: str, other: str) -> bool:
+    try:
+        return Path(path).samefile(other) and not _in_place(other)
+    except (OSError, ValueError):  # one of them is no file
+        return False
 
 
 def image_output(output: str | None, what: str = "an image") -> str:

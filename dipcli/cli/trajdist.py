@@ -61,7 +61,9 @@ def trajdist(
     iterations = common.whole_numbers(at, "--at")
     common.check_plot(plot, form)
     failures = common.Failures()
-    inputs = common.gather(streams.inputs(names or [], "store or image"), failures, **reading)
+    named = streams.inputs(names or [], "store or image")
+    streams.keep_inputs([item.name for item in named], [("--plot", plot)])
+    inputs = common.gather(named, failures, **reading)
     labels = common.panel_labels([source.source for source in inputs], label)
     wanted: list[Pair] = []
     for pair in pairs(inputs, against, iterations):

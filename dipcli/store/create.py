@@ -49,17 +49,17 @@ def create_store(
     with ExitStack() as undo, disk.write_errors(str(path)):
         replaced = _replaceable(folder, str(path), force=force)
         locks = undo.enter_context(ExitStack())
-        if replaced == "store":
+        if replaced:
             _lock_all(locks, folder, str(path))
         undo.callback(disk.remove, new)  # after a success `new` has been renamed
-        new.mkdir()
+        new.mkdir(parents=True)
         _create_arrays(new, image, others, attrs)
         lock = Lock(new / STORE_SCRATCH, str(path))
         try:
             lock.prepare_move()
             if disk.WINDOWS:  # it renames no folder in which a file is open
                 locks.close()
-            _move(new, folder, replace=replaced != "")
+            _move(new, folder, replace=replaced)
         except BaseException:
             lock.release()
             raise
@@ -67,17 +67,17 @@ def create_store(
     return lock
 
 
-def _replaceable(folder: Path, label: str, *, force: bool) -> str:
-    """Return "" for no file, "file" or "store"; OutputExists if it must not be replaced."""
+def _replaceable(folder: Path, label: str, *, force: bool) -> bool:
+    """Whether there is a store to replace; OutputExists if what is there must not be replaced."""
     if not folder.exists():
-        return ""
-    if folder.is_file() or is_root(folder):
+        return False
+    if is_root(folder):
         if not force:
             msg = f"{label} exists; -f replaces it"
             raise OutputExists(msg)
-        return "file" if folder.is_file() else "store"
-    kind = "a directory that is not a store of dip" if folder.is_dir() else "no file"
-    msg = f"{label} is {kind}; refusing to overwrite it"
+        return True
+    kind = "a directory" if folder.is_dir() else "a file"
+    msg = f"{label} is {kind} that is not a store of dip; refusing to overwrite it"
     raise OutputExists(msg)
 
 
@@ -89,7 +89,7 @@ def _lock_all(locks: ExitStack, folder: Path, label: str) -> None:
 
 
 def _move(new: Path, folder: Path, *, replace: bool) -> None:
-    """Rename `new` to `folder`; if that fails, restore the former file or store."""
+    """Rename `new` to `folder`; if that fails, restore the former store."""
     if not replace:
         try:
             new.rename(folder)
@@ -106,7 +106,7 @@ def _move(new: Path, folder: Path, *, replace: bool) -> None:
     except OSError:
         old.rename(folder)
         raise
-    disk.remove(old) if old.is_dir() else old.unlink()
+    disk.remove(old)
 
 
 def _create_arrays(
