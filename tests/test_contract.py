@@ -377,7 +377,8 @@ def test_an_existing_output_is_overwritten_by_force_only(dip, name, tmp_path):
 @EVERY
 def test_outputs_that_cannot_be_written_are_one_line_and_code_1(dip, name, tmp_path):
     (tmp_path / "folder.png").mkdir()
-    for target in ("folder.png", "absent/out.png", "a" * 300 + ".png"):
+    (tmp_path / "file").write_bytes(b"")
+    for target in ("folder.png", "file/out.png", "a" * 300 + ".png"):
         done = dip(*words(name, "output", OUTPUT=target), "-f", code=1)
         assert "cannot write" in one_line(done.stderr)
 
@@ -423,8 +424,9 @@ def test_every_format_has_the_same_rows(dip, name, tmp_path):
     assert not dip(*words(name, "rows"), "--format", "none").stdout
     done = on_terminal(words(name, "rows"), tmp_path)
     assert done.code == 0
-    for word in header:
-        assert word in done.text
+    for place, word in enumerate(header):
+        if any(cells[place] for cells in lines):  # people see no empty columns
+            assert word in done.text
     assert "\t" not in done.text
 
 

@@ -1,5 +1,6 @@
 """`dip fit` as a script meets it: what it makes, what it prints, how it is resumed."""
 
+import csv
 import json
 import signal
 import subprocess
@@ -219,11 +220,17 @@ def test_one_bad_image_of_several(dip, tmp_path):
 
 def test_a_dry_run_writes_nothing(dip, tmp_path):
     done = dip("fit", "builtin:camera", "--dry-run", "--format", "jsonl")
-    rows = {row["setting"]: row["value"] for row in map(json.loads, done.stdout.splitlines())}
-    assert rows["parameters"] == 300_321
-    assert rows["iterations"] == 2000
-    assert (rows["stop"], rows["width"]) == ("auto", "16,32,64,64")
-    assert rows["memory_bytes"] > 1e8
+    plan = json.loads(done.stdout)
+    assert plan["parameters"] == 300_321
+    assert plan["iterations"] == 2000
+    assert (plan["stop"], plan["width"]) == ("auto", "16,32,64,64")
+    assert plan["memory_bytes"] > 1e8
+    rows = csv.DictReader(
+        dip("fit", "builtin:camera", "-n").stdout.decode().splitlines(), delimiter="\t"
+    )
+    assert {row["setting"]: row["value"] for row in rows} == {
+        name: str(value) for name, value in plan.items()
+    }
     assert not list(tmp_path.iterdir())
 
 

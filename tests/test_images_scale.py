@@ -58,6 +58,12 @@ def test_the_range_of_the_data_elsewhere_is_said(numbers, low, high):
     assert remark == f"values {low:g} to {high:g} are mapped to 0 and 1"
 
 
+def test_a_fit_scales_dark_images_of_8_bits_by_their_range():
+    dark = (RAMP * 40).astype(np.uint8)
+    assert choose(dark, stretch=True)[0] == Scale(40)
+    assert choose((RAMP * 100).astype(np.uint8), stretch=True)[0] == Scale(255)
+
+
 def test_data_that_fill_little_of_a_range_that_is_kept_are_said():
     scale, remark = choose((RAMP * 40).astype(np.uint8))
     assert scale == Scale(255)

@@ -122,7 +122,7 @@ def fit(
         images_out = outputs.image_outputs(image, std, made)
         inputs = [str(job.fields["source"]) for job in made] + [n for n in (clean, mask) if n]
         paths = [("--std" if out.std else "--image", out.path) for out in images_out]
-        paths += [("-o", job.store) for job in made if not resume]
+        paths += [("-o", job.store) for job in made if force and not resume]
         streams.keep_inputs(inputs, paths)
         rows: dict[str, Any] = {"form": form, "header": not no_header}
         work = _Work(made, images_out, image_format, force, errors, rows)

@@ -31,7 +31,7 @@ def read_jobs(
     for source in sources:
         try:
             mask = partial(request.unknown, source.name) if request.mask else None
-            pages = streams.read_images(source, **reading, mask=mask)
+            pages = streams.read_images(source, **reading, mask=mask, stretch=True)
             template = outputs.store_template(*templates, len(pages), len(sources))
             if task == tasks.AUTO and (hint := tasks.suggestion(pages[0])):
                 console.note(

@@ -86,9 +86,9 @@ def reading(page: str) -> Any:
     pages = "Pages of a stack to read, from 1: a comma list of N or A-B."
     axes = "Dimensions of a file that does not name them."
     normalize = (
-        "Pixel values mapped to 0 and 1. auto: 0 to 255 for 8 bits; for others the range of their "
-        "type (10, 12, 14 or 16 bits; floats: 0 to 1) if the data fill a quarter of it, else the "
-        "range of the data. Single hot or dead pixels and unknown pixels have no part in it."
+        "Pixel values mapped to 0 and 1. auto: the range of their type (8, 10, 12, 14 or 16 bits; "
+        "floats: 0 to 1) if the data fill a quarter of it, else the range of the data; 8 bits are "
+        "always 0 to 255 but in a fit. Single hot or dead pixels and unknown pixels do not count."
     )
     scales = "auto|dtype|minmax|LOW:HIGH"
     alpha = "Transparent pixels: unknown, kept with their opacity, or opaque (drop)."

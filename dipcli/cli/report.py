@@ -76,7 +76,7 @@ def report(
     failures = common.Failures()
     inputs = streams.inputs(names or [], "store or image")
     streams.keep_inputs([item.name for item in inputs], [("-o", output)])
-    images = [item for item in inputs if not item.is_store]
+    images = [item for item in inputs if not (item.is_store or ".zarr" in item.name)]
     if images and (len(images) < len(inputs) or form in PAGES):
         msg = "a report on images is a table of images alone; report on stores in a call of its own"
         raise UsageError(msg)

@@ -73,6 +73,7 @@ def read_images(
     normalize: str = "auto",
     alpha: str = "unknown",
     mask: Mask | None = None,
+    stretch: bool = False,
 ) -> Sequence[Image]:
     """The pages of an image file, or the image that a part of a store is."""
     if source.is_store:
@@ -83,7 +84,7 @@ def read_images(
         return [image]
     data = source.name if source.data is None else source.data
     stack = open_stack(data, axes=axes, name=source.name)
-    pages = stack.pages(page, normalize=normalize, alpha=alpha, mask=mask)
+    pages = stack.pages(page, normalize=normalize, alpha=alpha, mask=mask, stretch=stretch)
     for remark in (*stack.notes, pages.remark):
         if remark:
             console.note(f"{source.name}: {remark}")

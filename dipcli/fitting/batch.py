@@ -93,8 +93,7 @@ def describe(job: Job, parallel: int) -> dict[str, Any]:
     for f in fields(job.settings):
         value = getattr(job.settings, f.name)
         rows[f.name] = ",".join(map(str, value)) if isinstance(value, tuple) else value
-    time = round(seconds(job, parallel, job.settings.runs))
-    return rows | costs(job, parallel) | {"seconds": time}
+    return rows | costs(job, parallel)
 
 
 def plan_rows(jobs: Sequence[Job], parallel: int) -> list[dict[str, Any]]:

@@ -161,7 +161,7 @@ def _job(number: int, words: Mapping[str, Any], scratch: Path) -> Job:
     if "image" not in options:
         msg = 'a job needs an "image"'
         raise UsageError(msg)
-    image, name = as_image(options.pop("image"))
+    image, name = as_image(options.pop("image"), stretch=True)
     clean, _ = as_image(options.pop("clean"), like=image) if "clean" in options else (None, "")
     store = str(options.pop("store", ""))
     preset, like = options.pop("preset", None), options.pop("like", None)

@@ -61,7 +61,7 @@ def read_stack(
     return open_stack(source, axes=axes).pages(pages, normalize=normalize, alpha=alpha)
 
 
-def as_image(source: Any, like: Image | None = None) -> tuple[Image, str]:
+def as_image(source: Any, like: Image | None = None, *, stretch: bool = False) -> tuple[Image, str]:
     """An image from an Image, an array (y, x) or (y, x, channel), or a file; and its name.
 
     An array is scaled like a .npy file. With `like`, the image is put on the scale of that one
@@ -79,7 +79,7 @@ def as_image(source: Any, like: Image | None = None) -> tuple[Image, str]:
         low, high = like.scale.offset, like.scale.offset + like.scale.scale
         normalize = f"{low!r}:{high!r}" if stack.numbers.dtype == like.dtype else "auto"
         page = like.page if len(stack) > 1 else 1
-    image: Image = stack.pages(str(page), normalize=normalize)[0]
+    image: Image = stack.pages(str(page), normalize=normalize, stretch=stretch)[0]
     return image, name
 
 

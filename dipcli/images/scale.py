@@ -42,10 +42,13 @@ def choose(
     normalize: str = "auto",
     history: Provenance | None = None,
     unknown: Bools | None = None,
+    *,
+    stretch: bool = False,
 ) -> tuple[Scale, str]:
     """The scale of a file, from all of its numbers (page, channel, y, x), and a remark about it.
 
-    `unknown` (page, y, x) are pixels that have no part in it.
+    `unknown` (page, y, x) are pixels that have no part in it. Without `stretch`, 8 bits are from
+    0 to 255 also where the data fill little of that.
     """
     if normalize not in ("auto", "dtype", "minmax"):
         return _between(*parse_range(normalize)), ""
@@ -56,7 +59,8 @@ def choose(
         return _between(*_extremes(numbers, known)), ""
     low, high = robust_range(numbers, known)
     recorded = _recorded(history) if normalize == "auto" else None
-    scale = recorded or _full_range(numbers.dtype, None if normalize == "dtype" else (low, high))
+    by_type = normalize == "dtype" or (numbers.dtype == np.uint8 and not stretch)
+    scale = recorded or _full_range(numbers.dtype, None if by_type else (low, high))
     if scale is None:
         return _between(low, high), f"values {low:g} to {high:g} are mapped to 0 and 1"
     if 0 < high - low < LEAST_FILL * scale.scale:
@@ -93,7 +97,7 @@ def _recorded(history: Provenance | None) -> Scale | None:
 
 def _full_range(dtype: np.dtype[Any], data: tuple[float, float] | None) -> Scale | None:
     """The range of a type; with the range of the data, None if they fill too little of it."""
-    if data is None or dtype == np.uint8:
+    if data is None:
         if dtype.kind == "f":
             return Scale(1.0)
         info = np.iinfo(dtype)
@@ -102,7 +106,8 @@ def _full_range(dtype: np.dtype[Any], data: tuple[float, float] | None) -> Scale
     if dtype.kind == "f":
         full = [1.0] if high <= 1 else []
     else:
-        full = [2.0**bits - 1 for bits in CAMERA_BITS if high < 2**bits]
+        sizes = (8,) if dtype == np.uint8 else CAMERA_BITS
+        full = [2.0**bits - 1 for bits in sizes if high < 2**bits]
     fits = full and low >= 0 and not 0 < high - low < LEAST_FILL * full[0]
     return Scale(full[0]) if fits else None
 

@@ -46,10 +46,12 @@ class Stack:
         normalize: str = "auto",
         alpha: str = "unknown",
         mask: Mask | None = None,
+        stretch: bool = False,
     ) -> Pages:
         """The images of the chosen pages, all on the scale of the whole file.
 
         `mask` gives the pixels (y, x) of a page, by its number and size, that are unknown.
+        `stretch` is for a fit: dark images of 8 bits are scaled by their range too.
         """
         chosen = select(which, len(self))
         hidden = {n: mask(n, self.size) for n in chosen} if mask else {}
@@ -58,7 +60,7 @@ class Stack:
             unknown |= self.alpha == 0
         for n, pixels in hidden.items():
             unknown[n - 1] |= pixels
-        unit, remark = choose(self.numbers, normalize, self.history, unknown)
+        unit, remark = choose(self.numbers, normalize, self.history, unknown, stretch=stretch)
         return Pages(self, chosen, unit, alpha, hidden, remark)
 
     def page(self, n: int, unit: Scale, policy: str, hidden: Bools | None = None) -> Image:
