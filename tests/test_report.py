@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 import PIL.Image
 import pytest
+import tifffile
 from jsonschema import Draft202012Validator
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -640,7 +641,31 @@ def test_without_any_store_there_is_no_report(dip, here):
     done = dip("report", "absent.zarr", "-o", "r.html", code=1)
     assert not list(here.iterdir())
     assert b"No such file" in done.stderr
-    assert b"is an image" in dip("report", "builtin:camera", code=1).stderr
+    done = dip("report", "builtin:camera", "-o", "r.html", code=2)
+    assert b"report on images is a table" in done.stderr
+
+
+def test_images_are_told_as_dip_reads_them(dip, here):
+    numbers = np.full((3, 20, 30), 700, np.uint16)
+    numbers[:, 4:9, 5:9] = 90
+    tifffile.imwrite(
+        "z.tif", numbers, imagej=True, metadata={"axes": "ZYX", "unit": "um"}, resolution=(4, 4)
+    )
+    dip("corrupt", "z.tif", "mask:0.1", "gaussian:2", "-o", "holes.tif", "--depth", "float")
+    lines = dip("report", "z.tif", "holes.tif", "--format", "jsonl").stdout.splitlines()
+    plain, holes = map(json.loads, lines)
+    expected = {"axes": "ZYX", "pages": 3, "channels": 1, "width": 30, "height": 20}
+    expected |= {"dtype": "uint16", "low": 90, "high": 700, "black": 0, "white": 1023}
+    expected |= {"unknown": 0, "noise": 0, "pixel_size": 0.25, "unit": "um", "made_by": None}
+    assert plain == {"image": "z.tif", **expected}
+    assert holes["dtype"] == "float32"
+    assert holes["unknown"] == pytest.approx(180, abs=50)
+    assert holes["noise"] == pytest.approx(2, rel=0.2)
+    assert "mask:0.1" in holes["made_by"]
+    done = dip("report", "z.tif", "absent.tif", "--columns", "image,noise", code=1)
+    assert done.stdout.splitlines()[0] == b"image\tnoise"
+    assert b"absent.tif" in done.stderr
+    assert b"did you mean 'noise'" in dip("report", "z.tif", "--columns", "nois", code=2).stderr
 
 
 # -- frames, pictures, spectra ---------------------------------------------------------------
