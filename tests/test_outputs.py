@@ -1,0 +1,110 @@
+"""Outputs of every command: what is replaced, what is made, and what is said meanwhile."""
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+
+from tests import stores
+
+TINY = ("--width", "4", "--depth", "2", "--threads", "1", "--jobs", "1", "--stop", "none")
+
+
+@pytest.fixture
+def image(tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "f.tif"
+    tifffile.imwrite(path, rng.integers(0, 255, (16, 16), dtype=np.uint8))
+    (tmp_path / "link.tif").symlink_to("f.tif")
+    return path
+
+
+@pytest.mark.parametrize("output", ["f.tif", "./f.tif", "link.tif"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("corrupt", "f.tif", "gaussian:5", "-o"),
+        ("fit", "f.tif", *TINY, "--iterations", "1", "--image"),
+        ("fit", "f.tif", *TINY, "--iterations", "1", "-o"),
+        ("gpkernel", "--posterior", "f.tif", "--kernel", "rbf", "-o"),
+    ],
+    ids=["corrupt", "image", "store", "posterior"],
+)
+def test_force_never_replaces_an_input(dip, image, line, output):
+    before = image.read_bytes()
+    done = dip(*line, output, "-f", code=2)
+    assert f"{line[-1]} {output}".encode() in done.stderr
+    assert image.read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["--clean", "--mask"])
+def test_force_never_replaces_what_is_read_beside_the_image(dip, image, tmp_path, option):
+    other = tmp_path / "other.tif"
+    other.write_bytes(image.read_bytes())
+    words = ["fit", "f.tif", option, "other.tif", "--image", "other.tif", "-f"]
+    assert b"other.tif is an input too" in dip(*words, *TINY, code=2).stderr
+    assert other.read_bytes() == image.read_bytes()
+
+
+def test_force_never_replaces_the_store_that_is_read(dip, tmp_path):
+    stores.fitted(tmp_path / "t.zarr")
+    done = dip("fit", "t.zarr/target", *TINY, "-o", "t.zarr", "-f", code=2)
+    assert b"t.zarr is an input too" in done.stderr
+
+
+def test_force_never_replaces_a_file_by_a_store(dip, image, tmp_path):
+    (tmp_path / "notes.zarr").write_text("precious")
+    done = dip("fit", "f.tif", *TINY, "-o", "notes.zarr", "-f", code=1)
+    assert b"notes.zarr is a file that is not a store of dip" in done.stderr
+    assert (tmp_path / "notes.zarr").read_text() == "precious"
+
+
+def test_missing_folders_of_outputs_are_made(dip, image, tmp_path):
+    words = ["--iterations", "1", "-o", "a/b/t.zarr", "--image", "c/d.tif"]
+    dip("fit", "f.tif", *TINY, *words)
+    dip("corrupt", "f.tif", "gaussian:3", "-o", "e/f/g.png")
+    dip("spectrum", "a/b/t.zarr", "--plot", "h/i.svg")
+    dip("report", "a/b/t.zarr", "-o", "j/k.json")
+    made = ("a/b/t.zarr", "c/d.tif", "e/f/g.png", "h/i.svg", "j/k.json")
+    assert all((tmp_path / name).exists() for name in made)
+
+
+def test_progress_as_json_is_a_line_per_report_and_one_at_the_end(dip, image):
+    line = ["fit", "f.tif", *TINY, "--iterations", "30", "--progress", "json", "--format", "none"]
+    lines = [json.loads(text) for text in dip(*line).stderr.splitlines() if text.startswith(b"{")]
+    last = lines[-1]
+    assert (last["name"], last["done"], last["total"]) == ("f.zarr/run-0", 30, 30)
+    assert last["loss"] > 0
+    assert last["rate"] > 0
+
+
+@pytest.mark.parametrize("form", ["tsv", "csv", "jsonl", "none"])
+def test_the_summary_of_a_fit_is_printed_in_the_format_asked_for(dip, image, form):
+    done = dip("fit", "f.tif", *TINY, "--iterations", "2", "--format", form, "--progress", "none")
+    assert done.stdout == b"f.zarr\n"
+    rows = [line for line in done.stderr.decode().splitlines() if not line.startswith("dip: ")]
+    if form == "none":
+        assert rows == []
+    elif form == "jsonl":
+        assert json.loads(rows[0])["iterations"] == 2
+    else:
+        split = {"tsv": "\t", "csv": ","}[form]
+        assert dict(zip(*(row.split(split) for row in rows), strict=True))["status"] == "complete"
+
+
+def test_a_page_that_is_watched_renews_itself_until_the_fit_has_ended(dip, tmp_path):
+    stores.fitted(tmp_path / "t.zarr")
+    dip("report", "t.zarr", "-o", "page.html", "--watch")
+    assert b'http-equiv="refresh"' not in (tmp_path / "page.html").read_bytes()
+    assert b"needs a page" in dip("report", "t.zarr", "--watch", code=2).stderr
+
+
+def test_names_are_text_and_no_markup(tmp_path):
+    from tests.test_contract import on_terminal
+
+    name = "x[bold]y[-bold].tif"
+    tifffile.imwrite(tmp_path / name, np.zeros((8, 8), np.uint8))
+    done = on_terminal(("fit", name, *TINY, "--iterations", "2", "-o", "z[bold]q[red].zarr"), tmp_path)
+    assert done.code == 0
+    assert "z[bold]q[red].zarr" in done.text
