@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import PIL.Image
@@ -10,6 +11,7 @@ import tifffile
 
 from dipcli.errors import BadImage, OutputExists, UsageError
 from dipcli.images import Image, Scale, encode, open_stack, read, write
+from dipcli.images.preview import preview
 from tests import pictures as p
 
 
@@ -277,3 +279,18 @@ def test_write_takes_stacks_depth_and_provenance(here):
     assert read("b.png").dtype == np.uint8
     with pytest.raises(BadImage, match="all pages of a stack must have one size: page 2 differs"):
         write("c.tif", [stack[0], read(p.opencv(p.colour()))])
+
+
+@pytest.mark.parametrize("shape", [(3, 64, 64), (1, 200, 90), (5, 3, 301), (1, 1, 1)])
+def test_a_preview_has_the_means_of_blocks_as_colours(shape):
+    pixels = np.random.default_rng(0).random(shape, dtype=np.float32)
+    lines = list(preview(Image(pixels), 40))
+    _, height, width = shape
+    block = max(-(-height // 64), -(-width // 40))
+    assert len(lines) == -(-(-(-height // block)) // 2)
+    colours = re.findall(r"38;2;(\d+);(\d+);(\d+)m\x1b\[48;2;(\d+);(\d+);(\d+)m▀", lines[0])
+    assert len(colours) == -(-width // block)
+    mean = pixels[:, :block, :block].mean(axis=(1, 2)) * 255
+    expected = mean if len(mean) == 3 else mean.mean()
+    np.testing.assert_allclose([int(c) for c in colours[0][:3]], expected, atol=0.6)
+    assert all(line.endswith("\x1b[0m") for line in lines)

@@ -105,6 +105,8 @@ def test_names_are_text_and_no_markup(tmp_path):
 
     name = "x[bold]y[-bold].tif"
     tifffile.imwrite(tmp_path / name, np.zeros((8, 8), np.uint8))
-    done = on_terminal(("fit", name, *TINY, "--iterations", "2", "-o", "z[bold]q[red].zarr"), tmp_path)
+    done = on_terminal(
+        ("fit", name, *TINY, "--iterations", "2", "-o", "z[bold]q[red].zarr"), tmp_path
+    )
     assert done.code == 0
     assert "z[bold]q[red].zarr" in done.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dipcli.cli import console, options, tables
 from dipcli.cli.options import argument, option
-from dipcli.cli.progress import Progress, show_progress
+from dipcli.cli.progress import Progress, animated, show_progress
 from dipcli.errors import DipError, UsageError
 from dipcli.fitting.settings import Settings
 from dipcli.registry import ARCHITECTURES, LOSSES, PRESETS, RULES, TASKS
@@ -227,8 +228,13 @@ class _Work:
         """Pack what is to be packed, and print the name of the store that was written."""
         from dipcli.cli import streams
         from dipcli.fitting.batch import is_complete, pack_if_asked
+        from dipcli.fitting.result import restored_image
+        from dipcli.images.preview import preview
         from dipcli.store import pack
 
+        if console.Volume.verbose and animated() and is_complete(job):
+            columns = shutil.get_terminal_size().columns
+            sys.stderr.writelines(f"{line}\n" for line in preview(restored_image(job), columns))
         if job.store == "-":
             if is_complete(job):
                 with streams.binary_stdout() as stdout:
