@@ -30,8 +30,10 @@ def _reduced(pixels: Floats, width: int, height: int) -> Floats:
     block = max(1, -(-columns // width), -(-rows // height))
     rows, columns = -(-rows // block), -(-columns // block)
     padding = ((0, 0), (0, rows * block - pixels.shape[1]), (0, columns * block - pixels.shape[2]))
-    padded = np.pad(np.nan_to_num(pixels), padding, "edge")
-    means = padded.reshape(channels, rows, block, columns, block).mean(axis=(2, 4))
+    padded = np.pad(pixels, padding, constant_values=np.nan)
+    blocks = padded.reshape(channels, rows, block, columns, block)
+    known = np.isfinite(blocks)
+    means = np.where(known, blocks, 0).sum(axis=(2, 4)) / np.maximum(1, known.sum(axis=(2, 4)))
     even: Floats = np.pad(means, ((0, 0), (0, rows % 2), (0, 0)))
     return even
 
