@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import fft
 
+from dipcli import machine
 from dipcli.arrays import Doubles
 from dipcli.gp.analytic import correlation
 from dipcli.gp.circulant import Circulant, Shape, quadrant
@@ -95,7 +96,7 @@ class GaussianProcess:
             f"log-likelihood {self.likelihood:.4g}"
         )
 
-    def covariance(self, size: Shape, threads: int = 1) -> Circulant:
+    def covariance(self, size: Shape) -> Circulant:
         """Covariance matrix of f on a grid of pixels."""
         kernel = self.variance * self.family.correlation(quadrant(size), self.length)
-        return Circulant(kernel, size, threads)
+        return Circulant(kernel, size, machine.cores())
