@@ -115,7 +115,7 @@ class NetworkSettings:
     def __post_init__(self) -> None:
         for name in PER_LEVEL:
             self.levels(name)
-        _parse("--activation", ACTIVATIONS, self.activation)
+        parse_option("--activation", ACTIVATIONS, self.activation)
         for level in range(self.depth):
             method, stride = self.upsampling(level), self.levels("stride")[level]
             if method.filters and stride > 2 and not self.architecture.flat:
@@ -136,7 +136,7 @@ class NetworkSettings:
     @property
     def architecture(self) -> Architecture:
         """The architecture that --arch names."""
-        architecture: Architecture = _parse("--arch", ARCHITECTURES, self.arch)
+        architecture: Architecture = parse_option("--arch", ARCHITECTURES, self.arch)
         return architecture
 
     def levels(self, name: str) -> tuple[Any, ...]:
@@ -170,7 +170,7 @@ class NetworkSettings:
 
     def upsampling(self, level: int) -> Upsampler:
         """The upsampling method of a level."""
-        method: Upsampler = _parse("--upsample", UPSAMPLERS, self.levels("upsample")[level])
+        method: Upsampler = parse_option("--upsample", UPSAMPLERS, self.levels("upsample")[level])
         return method.at_level(level)
 
     def entering(self, channels: int) -> int:
@@ -274,7 +274,8 @@ def _names(trait: str) -> str:
     return f"{', '.join(names)} or {last}"
 
 
-def _parse(flag: str, registry: Any, text: str) -> Any:
+def parse_option(flag: str, registry: Any, text: str) -> Any:
+    """The thing that an option names; an error starts with the option."""
     try:
         return registry.parse(text)
     except UsageError as error:
