@@ -22,17 +22,16 @@ from dipcli.gp.kernels import (
     samples_images,
     watch,
 )
-from dipcli.gp.process import Family, GaussianProcess
+from dipcli.gp.process import WHITE, Family, GaussianProcess
 from dipcli.images import Image, Scale
 from dipcli.store import Store, pixels_digest
 
 DEPTHS = (1, 2, 4, 8, 16)  # candidates of the analytic kernel
 LEVELS = 2  # of the network of the empirical kernel, as published
-WHITE = 255  # the unit of noise is 1/255
 SAMPLED = 128  # longest side of the images that estimate an empirical kernel
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Inference:
     """What the inference of images starts from; the likelihood chooses what is None."""
 
@@ -111,7 +110,7 @@ class Posterior:
     @property
     def description(self) -> str:
         """The kernel in words."""
-        return self.process.describe(WHITE)
+        return self.process.description
 
     @property
     def keeps(self) -> bool:
@@ -192,15 +191,7 @@ def gp_posterior(
     The likeliest kernel is chosen among the depths and sigmas. `noise` is a standard deviation in
     units of 1/255; without it, it is chosen too.
     """
-    inference = Inference(
-        kernel=kernel,
-        depth=depth,
-        sigma=sigma,
-        noise=noise,
-        samples=samples,
-        seed=seed,
-        network=network,
-    )
+    inference = Inference(kernel, depth, sigma, noise, samples, seed, network)
     return next(inference.posteriors([image], progress))
 
 

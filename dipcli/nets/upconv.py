@@ -93,17 +93,17 @@ class _UpConv(torch.autograd.Function):
 
 def _kernels(weight: Tensor) -> Tensor:
     """(o, y, x, i) -> (x, y, o, i): along each axis the sum, the weight of odd q, of even q."""
-    first, middle, last = weight.unbind(2)
-    weight = torch.stack([first + middle + last, last, -first])  # (x, o, y, i)
-    first, middle, last = weight.unbind(2)
-    return torch.stack([first + middle + last, last, -first], 1)
+    for axis in (0, 1):  # (x, o, y, i) after the first
+        first, middle, last = weight.unbind(2)
+        weight = torch.stack([first + middle + last, last, -first], axis)
+    return weight
 
 
 def _kernels_adjoint(dw: Tensor) -> Tensor:
-    s, odd, even = dw.unbind(1)
-    dw = torch.stack([s - even, s, s + odd], 2)  # (x, o, y, i)
-    s, odd, even = dw.unbind(0)
-    return torch.stack([s - even, s, s + odd], 2)
+    for axis in (1, 0):
+        s, odd, even = dw.unbind(axis)
+        dw = torch.stack([s - even, s, s + odd], 2)
+    return dw
 
 
 def _edge(bilinear: bool, how: str) -> float | None:
