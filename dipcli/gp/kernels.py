@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
@@ -52,13 +53,18 @@ class Network(NamedTuple):
         """Sample the outputs of networks with the seeds `seed`, `seed` + 1, ..."""
         from dipcli.gp import sampling
 
-        arch, channels = sampling.more_outputs(self.settings, self.channels), OUTPUTS
-        if arch.input == "image":  # such a network has as many outputs as its image has channels
+        settings, channels = self.settings, OUTPUTS
+        if settings.input == "image":  # it has as many outputs as its image has channels
             channels = self.channels
         images = sampling.images(
-            arch, self.size, samples=samples, channels=channels, seed=seed, target=self.target
+            replace(settings, input_channels=settings.entering(self.channels)),
+            self.size,
+            samples=samples,
+            channels=channels,
+            seed=seed,
+            target=self.target,
         )
-        return Ensemble(self.source, self.settings.depth, None, images)
+        return Ensemble(self.source, settings.depth, None, images)
 
 
 def network_of(
