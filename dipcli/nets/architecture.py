@@ -254,24 +254,18 @@ class Architecture(Spec):
 
     def check(self, settings: NetworkSettings) -> None:
         """Refuse settings that this architecture cannot have."""
-        if (settings.lipschitz == AUTO or settings.bound) and not self.spatial:
-            msg = (
-                f"--lipschitz bounds k x k convolutions, and --arch {self} has none; use "
-                f"{_names('spatial')}, or --lipschitz 0"
-            )
-            raise UsageError(msg)
-        if any(settings.dropout) and not self.levelled:
-            msg = (
-                f"--dropout drops outputs of learned levels, and --arch {self} has none; use "
-                f"{_names('levelled')}, or --dropout 0"
-            )
-            raise UsageError(msg)
-
-
-def _names(trait: str) -> str:
-    """The project's architectures that have a trait: `dip, decoder or conv-decoder`."""
-    *names, last = [name for name, kind in ARCHITECTURES.items() if getattr(kind, trait)]
-    return f"{', '.join(names)} or {last}"
+        bounded = settings.lipschitz == AUTO or settings.bound
+        for used, name, effect, trait in (
+            (bounded, "lipschitz", "bounds k x k convolutions", "spatial"),
+            (any(settings.dropout), "dropout", "drops outputs of learned levels", "levelled"),
+        ):
+            if used and not getattr(self, trait):
+                *others, last = [n for n, kind in ARCHITECTURES.items() if getattr(kind, trait)]
+                msg = (
+                    f"--{name} {effect}, and --arch {self} has none; use {', '.join(others)} or "
+                    f"{last}, or --{name} 0"
+                )
+                raise UsageError(msg)
 
 
 def parse_option(flag: str, registry: Any, text: str) -> Any:
