@@ -7,6 +7,7 @@ kernel on a torus of twice the size of the grid, which agrees with the original 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy import fft
@@ -57,7 +58,8 @@ class Circulant:
         """Multiply the transform on the torus by the response, and keep the grid."""
         axes = tuple(range(-len(self.torus), 0))
         transform = fft.rfftn(x, self.torus, axes, workers=self.threads)
-        result: Doubles = fft.irfftn(
+        result: Any = fft.irfftn(
             transform * response, self.torus, axes, workers=self.threads, overwrite_x=True
         )
-        return result[(..., *(slice(n) for n in self.size))]
+        grid: Doubles = result[(..., *(slice(n) for n in self.size))]
+        return grid
