@@ -249,7 +249,7 @@ ARCHITECTURES = Registry(
         relunet="relunet:ReLUNet",
         decoder="decoder:Decoder",
         deep_decoder="deep_decoder:DeepDecoder",
-        conv_decoder="conv_decoder:ConvDecoder",
+        conv_decoder="deep_decoder:ConvDecoder",
         generator="generator:Generator",
     ),
     adapt="dipcli.nets.foreign:adapt",

@@ -7,6 +7,7 @@ import torch
 from dipcli.fitting.loop import Fit
 from dipcli.fitting.settings import Settings
 from dipcli.gp import analytic, sampling, statistics
+from dipcli.gp.kernels import OUTPUTS, Network
 from dipcli.gp.rows import Ensemble, sampled_rows, stationarity_rows
 from dipcli.gp.rows import verdicts as verdict_texts
 from dipcli.gp.upsampling import Upsampling
@@ -161,13 +162,11 @@ def test_the_expected_pixel_is_zero(arch):
 
 def test_more_outputs_keep_the_input():
     settings = Settings("ulyanov", width=(8,), depth=1, input_channels=0)
-    more = sampling.more_outputs(settings, 3)
-    assert more.entering(32) == 3
-    (one,), (many,) = (
-        sampling.images(s, (8, 8), samples=1, channels=c) for s, c in ((settings, 3), (more, 5))
-    )
-    assert one.shape == (3, 8, 8)
-    assert many.shape == (5, 8, 8)
+    (many,) = Network("net", settings, (8, 8), channels=3).sample(1, seed=0).samples
+    same = Settings("ulyanov", width=(8,), depth=1, input_channels=3)
+    (expected,) = sampling.images(same, (8, 8), samples=1, channels=OUTPUTS)
+    np.testing.assert_array_equal(many, expected)
+    assert many.shape == (OUTPUTS, 8, 8)
 
 
 def test_sampled_rows_measure_both_axes():

@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -406,7 +407,7 @@ def lines(ax):
 
 
 def test_panels_of_kernels():
-    rows = dicts(gp_rows.kernel_rows([1, 2], [2.0, 5.0], 9))
+    rows = dicts(gp_rows.kernel_rows(product([1, 2], [2.0, 5.0]), 9))
     figure = kernels(rows)
     assert [ax.get_title() for ax in figure.axes] == ["depth 1", "depth 2", "σ = 2", "σ = 5"]
     by_depth, by_sigma = figure.axes[1], figure.axes[2]
@@ -419,7 +420,7 @@ def test_panels_of_kernels():
 
 
 def test_sampled_kernels_are_points_or_bands():
-    formula = dicts(gp_rows.kernel_rows([1], [2.0], 9))
+    formula = dicts(gp_rows.kernel_rows([(1, 2.0)], 9))
     errors = {"covariance_se": 0.01, "cosine_se": 0.01}
     signals = [{**row, "source": "empirical", **errors} for row in formula]
     (ax,) = kernels([*formula, *signals]).axes
@@ -432,7 +433,7 @@ def test_sampled_kernels_are_points_or_bands():
 
 
 def test_panels_of_draws():
-    rows = dicts(gp_rows.draw_rows([1, 2], [0.0, 2.0, 5.0], 9, None, 3, 0))
+    rows = dicts(gp_rows.draw_rows(product([1, 2], [0.0, 2.0, 5.0]), 9, None, 3, 0))
     figure = draws(rows)
     assert len(figure.axes) == 6
     for ax in figure.axes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,24 +36,21 @@ def write(
     networks: Mapping[str, Any],
     *,
     force: bool,
-    noise: float | None,
+    kernel: str,
+    depth: Sequence[int] | None,
     **options: Any,
 ) -> None:
     """Infer each page of an image and write the outputs that do not exist yet.
 
-    `networks` are the options of `inference.choose_network`, and `options` those of
-    `inference.families`.
+    `networks` are the options of `inference.choose_network`, and `options` those of `Inference`.
     """
-    kernel, depth = options["kernel"], options["depth"]
-    options["network"] = inference.choose_network(kernel, depth, **networks)
-    if options["network"]:
-        options["depth"] = None  # the network has it
-    inference.check_kernel(**options)
+    network = inference.choose_network(kernel, depth, **networks)
+    depth = None if network else depth  # the network has it
+    inferring = inference.Inference(kernel=kernel, depth=depth, network=network, **options)
     source = streams.one_input(name, "image")
-    flags = [("-o", paths.get("mean")), ("--std", paths.get("std"))]
-    streams.keep_inputs([source.name], flags)
+    streams.keep_inputs([source.name], [("-o", paths.get("mean")), ("--std", paths.get("std"))])
     pages = streams.read_images(source, **reading)  # type: ignore[arg-type]
-    records = {kind: inference.provenance(kind, pages, noise, **options) for kind in paths}
+    records = {kind: inferring.record(kind, pages) for kind in paths}
     paths = {
         kind: path
         for kind, path in paths.items()
@@ -63,7 +60,7 @@ def write(
         return
     images: dict[str, list[Image]] = {kind: [] for kind in paths}
     with show_progress() as bars:
-        results = inference.posteriors(pages, noise=noise, progress=bars.update, **options)
+        results = inferring.posteriors(pages, bars.update)
         for page, result in zip(pages, results, strict=True):
             title = f"{source.name} page {page.page}" if len(pages) > 1 else source.name
             console.note(f"{title}: {result.description}")

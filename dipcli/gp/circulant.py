@@ -7,6 +7,7 @@ kernel on a torus of twice the size of the grid, which agrees with the original 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy import fft
@@ -37,7 +38,7 @@ class Circulant:
 
     def product(self, x: Doubles) -> Doubles:
         """Multiply the matrix by a grid of values."""
-        return self._filtered(x, self.spectrum)[self._inside]
+        return self._filtered(x, self.spectrum)
 
     def solver(self, noise: float) -> Callable[[Doubles], Doubles]:
         """Approximate the inverse of the matrix with `noise` added to its diagonal.
@@ -45,22 +46,20 @@ class Circulant:
         It is exact on the torus.
         """
         inverse = 1 / (np.maximum(self.spectrum, 0) + noise)
-        return lambda x: self._filtered(x, inverse)[self._inside]
+        return lambda x: self._filtered(x, inverse)
 
     def draw(self, rng: np.random.Generator, count: int = 1) -> Doubles:
         """Sample the Gaussian process; negative values of the spectrum count as 0. (count, ...)"""
         white = rng.standard_normal((count, *self.torus))
         root = np.sqrt(np.maximum(self.spectrum, 0))
-        return self._filtered(white, root)[(slice(None), *self._inside)]
-
-    @property
-    def _inside(self) -> tuple[slice, ...]:
-        return tuple(slice(n) for n in self.size)
+        return self._filtered(white, root)
 
     def _filtered(self, x: Doubles, response: Doubles) -> Doubles:
+        """Multiply the transform on the torus by the response, and keep the grid."""
         axes = tuple(range(-len(self.torus), 0))
         transform = fft.rfftn(x, self.torus, axes, workers=self.threads)
-        result: Doubles = fft.irfftn(
+        result: Any = fft.irfftn(
             transform * response, self.torus, axes, workers=self.threads, overwrite_x=True
         )
-        return result
+        grid: Doubles = result[(..., *(slice(n) for n in self.size))]
+        return grid

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from itertools import product
 from typing import Any, NamedTuple
 
 from dipcli import machine
@@ -24,6 +27,7 @@ from dipcli.gp.rows import (
 )
 from dipcli.gp.upsampling import Upsampling
 from dipcli.images import Floats
+from dipcli.spec import write
 from dipcli.store import Store, open_store, read_run, split_name
 
 DEPTHS, SIGMAS, WIDTH, SIZE = (1, 2, 4), (0.0, 2.0, 10.0), 256, (64, 64)
@@ -49,13 +53,18 @@ class Network(NamedTuple):
         """Sample the outputs of networks with the seeds `seed`, `seed` + 1, ..."""
         from dipcli.gp import sampling
 
-        arch, channels = sampling.more_outputs(self.settings, self.channels), OUTPUTS
-        if arch.input == "image":  # such a network has as many outputs as its image has channels
+        settings, channels = self.settings, OUTPUTS
+        if settings.input == "image":  # it has as many outputs as its image has channels
             channels = self.channels
         images = sampling.images(
-            arch, self.size, samples=samples, channels=channels, seed=seed, target=self.target
+            replace(settings, input_channels=settings.entering(self.channels)),
+            self.size,
+            samples=samples,
+            channels=channels,
+            seed=seed,
+            target=self.target,
         )
-        return Ensemble(self.source, self.settings.depth, None, images)
+        return Ensemble(self.source, settings.depth, None, images)
 
 
 def network_of(
@@ -128,7 +137,13 @@ def gpkernel(
     per_level = {"width": width, "upsample": upsample}
     options |= {k: _sequence(value) for k, value in per_level.items() if value is not None}
     images = samples_images(stores, preset, options)
-    check_formula(images=images, sigma=sigma, draw=draw)
+    for name, value in (("sigma", sigma), ("draw", draw)):
+        if images and value is not None:
+            msg = (
+                f"--{name} cannot be used with a STORE, --preset or the options of a network of "
+                "images: there is no formula for their kernel"
+            )
+            raise UsageError(msg)
     if draw and (empirical or stationarity):
         msg = f"--{'empirical' if empirical else 'stationarity'} cannot be used with --draw"
         raise UsageError(msg)
@@ -141,18 +156,29 @@ def gpkernel(
         ]
         ensembles = (one.sample(samples, seed) for one in networks)
     else:
-        depths, sigmas, channels, upsampling = _signals(depth, sigma, options)
+        kernels, channels, upsampling = _signals(depth, sigma, options)
         if draw:
             if length > MAX_DRAW:
                 msg = f"--length is up to {MAX_DRAW} with --draw, not {length}"
                 raise UsageError(msg)
-            return list(draw_rows(depths, sigmas, length, upsampling, draw, seed))
+            return list(draw_rows(kernels, length, upsampling, draw, seed))
         if not stationarity:
-            rows += kernel_rows(depths, sigmas, length, upsampling)
+            rows += kernel_rows(kernels, length, upsampling)
             if not empirical:
                 return rows
-        ensembles = _sample_signals(
-            depths, sigmas, channels, upsampling, samples=samples, seed=seed, length=length
+        from dipcli.gp import sampling
+
+        signals = partial(
+            sampling.signals,
+            samples=samples,
+            width=channels,
+            size=max(SIGNAL, 4 * length),
+            seed=seed,
+            upsampling=upsampling,
+        )
+        ensembles = (
+            Ensemble("empirical", d, s, signals(d, s), 2**d if upsampling else 1)
+            for d, s in kernels
         )
     measure = stationarity_rows if stationarity else sampled_rows
     for ensemble in ensembles:
@@ -167,37 +193,24 @@ def samples_images(
     return bool(stores or preset or set(options) - {"width", "upsample"})
 
 
-def check_formula(*, images: bool, sigma: object = None, draw: object = None) -> None:
-    """Refuse the options of formulas for networks of images, which have none."""
-    for name, value in (("sigma", sigma), ("draw", draw)):
-        if images and value is not None:
-            msg = (
-                f"--{name} cannot be used with a STORE, --preset or the options of a network of "
-                "images: there is no formula for their kernel"
-            )
-            raise UsageError(msg)
-
-
 def check_depths(
     depth: int | Sequence[int] | None, default: tuple[int, ...] = DEPTHS
 ) -> tuple[int, ...]:
     """List the depths, and refuse those out of bounds."""
-    depths: tuple[int, ...] = _sequence(depth) or default
-    for value in depths:
-        if not 0 <= value <= MAX_DEPTH:
-            msg = f"--depth is from 0 to {MAX_DEPTH}, not {value}"
-            raise UsageError(msg)
-    return depths
+    return _bounded("depth", _sequence(depth) or default, MAX_DEPTH)
 
 
 def check_sigmas(sigma: float | Sequence[float] | None) -> tuple[float, ...]:
     """List the sigmas, and refuse those out of bounds."""
-    sigmas = _sequence(sigma) or SIGMAS
-    for value in sigmas:
-        if not 0 <= value <= MAX_SIGMA:
-            msg = f"--sigma is from 0 to {MAX_SIGMA}, not {value:g}"
+    return _bounded("sigma", tuple(map(float, _sequence(sigma))) or SIGMAS, MAX_SIGMA)
+
+
+def _bounded(name: str, values: tuple[Any, ...], high: int) -> tuple[Any, ...]:
+    for value in values:
+        if not 0 <= value <= high:
+            msg = f"--{name} is from 0 to {high}, not {write(value)}"
             raise UsageError(msg)
-    return tuple(float(value) for value in sigmas)
+    return values
 
 
 def watch(ensemble: Ensemble, samples: int, progress: Progress | None) -> Ensemble:
@@ -221,8 +234,8 @@ def _signals(
     depth: int | Sequence[int] | None,
     sigma: float | Sequence[float] | None,
     options: Mapping[str, Any],
-) -> tuple[Sequence[int], Sequence[float], int, Upsampling | None]:
-    """Depths, sigmas, width and upsampling of networks of signals."""
+) -> tuple[list[tuple[int, float]], int, Upsampling | None]:
+    """Depths and sigmas, width and upsampling of networks of signals."""
     widths = options.get("width", (WIDTH,))
     if len(widths) > 1 or not 1 <= widths[0] <= MAX_WIDTH:
         msg = (
@@ -239,35 +252,7 @@ def _signals(
             "kernel has a period of 2^depth"
         )
         raise UsageError(msg)
-    return depths, check_sigmas(sigma), widths[0], upsampling
-
-
-def _sample_signals(
-    depths: Sequence[int],
-    sigmas: Sequence[float],
-    width: int,
-    upsampling: Upsampling | None,
-    *,
-    samples: int,
-    seed: int,
-    length: int,
-) -> Iterator[Ensemble]:
-    """Sample networks of signals for each depth and sigma."""
-    from dipcli.gp import sampling
-
-    for depth in depths:
-        for sigma in sigmas:
-            signals = sampling.signals(
-                depth,
-                sigma,
-                samples=samples,
-                width=width,
-                size=max(SIGNAL, 4 * length),
-                seed=seed,
-                upsampling=upsampling,
-            )
-            period = 1 if upsampling is None else 2**depth
-            yield Ensemble("empirical", depth, sigma, signals, period)
+    return list(product(depths, check_sigmas(sigma))), widths[0], upsampling
 
 
 def _sequence(value: Any) -> tuple[Any, ...]:

@@ -33,8 +33,7 @@ class Neighbourhoods:
     values: Doubles  # (group, pixel)
     rows: npt.NDArray[np.intp]  # (group, pixel, pixel): |dy| of each pair
     columns: npt.NDArray[np.intp]  # |dx|
-    channel: npt.NDArray[np.intp]  # (group)
-    channels: int
+    channel: npt.NDArray[np.intp]  # (group); each channel has one
 
     @classmethod
     def from_pixels(cls, pixels: Doubles) -> Neighbourhoods:
@@ -61,7 +60,7 @@ class Neighbourhoods:
         step = np.abs(place[:, :, None] - place[:, None])
         which = np.array(channel)
         values = pixels[which[:, None], place[..., 0], place[..., 1]]
-        return cls(values.astype(float), step[..., 0], step[..., 1], which, len(pixels))
+        return cls(values.astype(float), step[..., 0], step[..., 1], which)
 
     def process(
         self, family: Family, length: float, ratio: float, noise: float | None
@@ -80,7 +79,7 @@ class Neighbourhoods:
             ]
         )  # (group, pixel, 2): the values, and ones
         means, squares = [], 0.0
-        for c in range(self.channels):
+        for c in range(self.channel.max() + 1):
             y, one = (white[self.channel == c][..., k].ravel() for k in (0, 1))
             means.append(float(one @ y / (one @ one)))
             squares += float(((y - means[c] * one) ** 2).sum())

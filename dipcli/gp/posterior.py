@@ -15,19 +15,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cholesky, solve_triangular
 
-from dipcli.arrays import Doubles
+from dipcli.arrays import Bools, Doubles
 from dipcli.errors import DipError
 from dipcli.gp.circulant import Circulant, quadrant
 from dipcli.gp.process import GaussianProcess
 
-Mask = npt.NDArray[np.bool_]
 MOST_STEPS = 5000
 EXACT = 4096  # most known pixels for an exact variance; with more, it is sampled
+ROUGHLY = 1e-2  # tolerance of a sample
 COLUMNS = 1024  # pixels per block of the exact variance
-
-
-def _quietly(_done: int) -> None:
-    """Default progress callback."""
 
 
 def mean(
@@ -35,11 +31,10 @@ def mean(
     process: GaussianProcess,
     *,
     tolerance: float = 1e-6,
-    threads: int = 1,
-    progress: Callable[[int], None] = _quietly,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Doubles:
     """Posterior mean of an image whose unknown pixels are NaN. (channel, y, x)"""
-    covariance = process.covariance(pixels.shape[1:], threads)
+    covariance = process.covariance(pixels.shape[1:])
     result = []
     for done, (channel, level) in enumerate(zip(pixels, process.means, strict=True), 1):
         right = np.where(np.isnan(channel), 0.0, channel - level)
@@ -50,7 +45,7 @@ def mean(
 
 
 def solve(
-    covariance: Circulant, known: Mask, noise: float, right: Doubles, tolerance: float
+    covariance: Circulant, known: Bools, noise: float, right: Doubles, tolerance: float
 ) -> Doubles:
     """Solve (K + noise) x = right over the known pixels; `noise` is a variance.
 
@@ -78,7 +73,7 @@ def solve(
     raise DipError(msg)
 
 
-def exact_deviation(known: Mask, at: Mask, process: GaussianProcess) -> Doubles:
+def exact_deviation(known: Bools, at: Bools, process: GaussianProcess) -> Doubles:
     """Standard deviation of f at the pixels `at`, from the matrix; 0 elsewhere. (y, x)"""
     kernel = process.variance * process.family.correlation(quadrant(known.shape), process.length)
     pixels, targets = np.argwhere(known), np.argwhere(at)
@@ -103,26 +98,23 @@ def exact_deviation(known: Mask, at: Mask, process: GaussianProcess) -> Doubles:
 
 
 def sampled_deviation(
-    known: Mask,
+    known: Bools,
     process: GaussianProcess,
     samples: int,
     rng: np.random.Generator,
-    *,
-    tolerance: float = 1e-2,
-    threads: int = 1,
-    progress: Callable[[int], None] = _quietly,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Doubles:
     """Standard deviation of f at all pixels, with a relative error of 1 / sqrt(2 samples). (y, x)
 
     Matheron's rule: a sample of the prior minus the posterior mean given its known pixels has the
     covariance of the posterior.
     """
-    covariance = process.covariance(known.shape, threads)
+    covariance = process.covariance(known.shape)
     squares = np.zeros(known.shape)
     for done in range(1, samples + 1):
         (f,) = covariance.draw(rng)
         observed = known * (f + process.noise * rng.standard_normal(known.shape))
-        weights = solve(covariance, known, process.noise**2, observed, tolerance)
+        weights = solve(covariance, known, process.noise**2, observed, ROUGHLY)
         squares += (f - covariance.product(weights)) ** 2
         progress(done)
     result: Doubles = np.sqrt(squares / samples)

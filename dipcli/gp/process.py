@@ -5,27 +5,28 @@ A pixel is mean + f + noise: f has the covariance variance * correlation(step), 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import fft
 
+from dipcli import machine
 from dipcli.arrays import Doubles
 from dipcli.gp.analytic import correlation
 from dipcli.gp.circulant import Circulant, Shape, quadrant
+
+WHITE = 255  # the unit of noise is 1/255
 
 
 @dataclass(frozen=True)
 class Family:
     """Correlations at the steps (|dy|, |dx|) of a quadrant, with at most one free length."""
 
-    name: str
+    label: str  # in words, with a place for the length
     correlation: Callable[[Shape, float], Doubles]  # of a quadrant's shape and a length in pixels
     length: float = 1.0  # or the first guess where it is free
     free: bool = False  # whether the likelihood chooses the length
-    length_name: str = ""
-    parameters: Mapping[str, float] = field(default_factory=dict)  # fixed ones, for messages
 
 
 def analytic(depth: int, sigma: float | None = None) -> Family:
@@ -34,9 +35,8 @@ def analytic(depth: int, sigma: float | None = None) -> Family:
     def values(shape: Shape, length: float) -> Doubles:
         return correlation(steps(shape), depth, length)
 
-    free = sigma is None
     guess = 1.2 + 0.1 * depth if sigma is None else sigma  # a deeper kernel is narrower
-    return Family("analytic", values, guess, free, "sigma", {"depth": depth})
+    return Family(f"analytic, depth {depth}, sigma {{:.3g}}", values, guess, sigma is None)
 
 
 def rbf() -> Family:
@@ -45,7 +45,7 @@ def rbf() -> Family:
     def values(shape: Shape, length: float) -> Doubles:
         return np.exp(-((steps(shape) / length) ** 2) / 2)
 
-    return Family("rbf", values, 2.0, True, "length")
+    return Family("rbf, length {:.3g}", values, 2.0, True)
 
 
 def empirical(kernel: Doubles, size: Shape) -> Family:
@@ -84,18 +84,16 @@ class GaussianProcess:
     means: tuple[float, ...]  # one per channel
     likelihood: float = float("nan")  # logarithm, per pixel of the neighbourhoods
 
-    def describe(self, white: float = 1.0) -> str:
-        """Describe the kernel in words, with the noise in units of 1 / `white`."""
-        words = [f"{name} {value:g}" for name, value in self.family.parameters.items()]
-        if self.family.length_name:
-            words.append(f"{self.family.length_name} {self.length:.3g}")
+    @property
+    def description(self) -> str:
+        """The kernel in words, with the noise in units of 1 / WHITE."""
         return (
-            f"{', '.join([self.family.name, *words])}, standard deviation "
-            f"{self.variance**0.5:.3g}, noise {self.noise * white:.3g}/{white:g}, "
+            f"{self.family.label.format(self.length)}, standard deviation "
+            f"{self.variance**0.5:.3g}, noise {self.noise * WHITE:.3g}/{WHITE}, "
             f"log-likelihood {self.likelihood:.4g}"
         )
 
-    def covariance(self, size: Shape, threads: int = 1) -> Circulant:
+    def covariance(self, size: Shape) -> Circulant:
         """Covariance matrix of f on a grid of pixels."""
         kernel = self.variance * self.family.correlation(quadrant(size), self.length)
-        return Circulant(kernel, size, threads)
+        return Circulant(kernel, size, machine.cores())

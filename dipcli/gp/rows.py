@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import groupby, product
 from typing import NamedTuple
 
 import numpy as np
 
 from dipcli.arrays import Doubles
 from dipcli.gp import analytic, statistics
-from dipcli.gp.statistics import AXES
 from dipcli.gp.upsampling import Upsampling
 from dipcli.images import Floats
 
@@ -68,53 +68,44 @@ class Ensemble(NamedTuple):
     period: int = 1  # of the covariance of signals
 
     @property
-    def axes(self) -> tuple[str | None, ...]:
+    def axes(self) -> dict[str | None, int]:
         """The axes along which lags are measured; the single axis of a signal has no name."""
-        return tuple(AXES) if self.sigma is None else (None,)
+        return {"y": -2, "x": -1} if self.sigma is None else {None: -1}
 
 
 def kernel_rows(
-    depths: Sequence[int],
-    sigmas: Sequence[float],
-    lags: int,
-    upsampling: Upsampling | None = None,
+    kernels: Iterable[tuple[int, float]], lags: int, upsampling: Upsampling | None = None
 ) -> Iterator[KernelRow]:
-    """Compute the analytic kernels."""
-    for depth in depths:
-        for sigma in sigmas:
-            values = analytic.covariance(lags, depth, sigma, upsampling)
-            cosines = values / values[0]
-            for lag, (value, cosine) in enumerate(
-                zip(values.tolist(), cosines.tolist(), strict=True)
-            ):
-                yield KernelRow("analytic", depth, sigma, None, lag, value, cosine)
+    """Compute the analytic kernels of these depths and sigmas."""
+    for depth, sigma in kernels:
+        values = analytic.covariance(lags, depth, sigma, upsampling)
+        columns = zip(values.tolist(), (values / values[0]).tolist(), strict=True)
+        for lag, (covariance, cosine) in enumerate(columns):
+            yield KernelRow("analytic", depth, sigma, None, lag, covariance, cosine)
 
 
 def draw_rows(
-    depths: Sequence[int],
-    sigmas: Sequence[float],
+    kernels: Iterable[tuple[int, float]],
     length: int,
     upsampling: Upsampling | None,
     count: int,
     seed: int,
 ) -> Iterator[DrawRow]:
     """Sample the prior, with the same random numbers for each kernel so that they compare."""
-    for depth in depths:
-        for sigma in sigmas:
-            covariance = analytic.covariance(length, depth, sigma, upsampling)
-            curves = analytic.draw(covariance, count, np.random.default_rng(seed))
-            for number, curve in enumerate(curves.tolist()):
-                for x, value in enumerate(curve):
-                    yield DrawRow("analytic", depth, sigma, number, x, value)
+    for depth, sigma in kernels:
+        covariance = analytic.covariance(length, depth, sigma, upsampling)
+        draws = analytic.draw(covariance, count, np.random.default_rng(seed))
+        for (draw, x), value in np.ndenumerate(draws):
+            yield DrawRow("analytic", depth, sigma, draw, x, float(value))
 
 
 def sampled_rows(ensemble: Ensemble, lags: int) -> Iterator[KernelRow]:
     """Measure the covariance of the outputs of sampled networks, along each axis."""
     tables: dict[str | None, list[Doubles]] = {axis: [] for axis in ensemble.axes}
     for sample in ensemble.samples:
-        for axis, values in tables.items():
-            along = _dimension(axis)
-            values.append(statistics.autocovariance(sample, min(lags, sample.shape[along]), along))
+        for axis, along in ensemble.axes.items():
+            some = min(lags, sample.shape[along])
+            tables[axis].append(statistics.autocovariance(sample, some, along))
     for axis, values in tables.items():
         table = np.stack(values, axis=-1)  # (lag, sample)
         columns = _columns(statistics.mean(table), statistics.ratio(table, table[0]))
@@ -131,18 +122,14 @@ def stationarity_rows(ensemble: Ensemble, length: int) -> Iterator[StationarityR
     Positions of a signal count modulo `length`, rounded up to whole periods.
     """
     period = -(-length // ensemble.period) * ensemble.period
-    tables: dict[tuple[str | None, int], list[Doubles]] = {
-        (axis, lag): [] for axis in ensemble.axes for lag in LAGS
-    }
+    tables = defaultdict[tuple[str | None, int], list[Doubles]](list)
     for sample in ensemble.samples:
-        for (axis, lag), values in tables.items():
-            along = _dimension(axis)
+        for (axis, along), lag in product(ensemble.axes.items(), LAGS):
             if lag < sample.shape[along]:
-                values.append(statistics.products(sample, lag, along, 0 if axis else period))
-    for (axis, lag), values in tables.items():
-        if not values:
-            continue
-        table = np.stack(values, axis=-1)  # (position, sample)
+                values = statistics.products(sample, lag, along, 0 if axis else period)
+                tables[axis, lag].append(values)
+    for (axis, lag), some in tables.items():
+        table = np.stack(some, axis=-1)  # (position, sample)
         variance = np.stack(tables[axis, 0], axis=-1).mean(axis=0)
         deviation = statistics.ratio(table - table.mean(axis=0), variance)
         for position, columns in enumerate(_columns(statistics.mean(table), deviation)):
@@ -169,10 +156,6 @@ def verdicts(rows: Iterable[StationarityRow], samples: int) -> Iterator[str]:
             f"({len(tests)} tests, Bonferroni): stationarity is "
             + ("rejected" if p < SIGNIFICANT else "not rejected")
         )
-
-
-def _dimension(axis: str | None) -> int:
-    return AXES[axis] if axis else -1
 
 
 def _columns(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -98,8 +97,3 @@ def images(
         with torch.no_grad():
             output = net(z)[0, :, : size[0], : size[1]]
         yield output.numpy() - mean
-
-
-def more_outputs(network: NetworkSettings, channels: int) -> NetworkSettings:
-    """Keep the input of a network of `channels` outputs when it gets another number of them."""
-    return replace(network, input_channels=network.entering(channels))

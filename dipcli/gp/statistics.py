@@ -15,8 +15,6 @@ from scipy import fft
 from dipcli.arrays import Doubles
 from dipcli.images import Floats
 
-AXES = {"y": -2, "x": -1}
-
 
 class Estimate(NamedTuple):
     """Means over networks and their standard errors, which are NaN for a single network."""

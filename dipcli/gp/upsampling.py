@@ -8,38 +8,27 @@ import numpy as np
 
 from dipcli.arrays import Doubles
 from dipcli.errors import UsageError
+from dipcli.nets.architecture import parse_option
 from dipcli.nets.upsamplers import UPSAMPLERS
 
-NAMES = ("nearest", "bilinear", "gaussian")
-TAPS = {"nearest": ((1.0, 1.0), 0), "bilinear": ((0.25, 0.75, 0.75, 0.25), -1)}
+TAPS = {"nearest": (1.0, 1.0), "bilinear": (0.25, 0.75, 0.75, 0.25), "gaussian": ()}
 
 
 @dataclass(frozen=True)
 class Upsampling:
-    """Taps that spread x[k] over y[2k + first], y[2k + first + 1], ..."""
+    """Taps that spread x[k] over y[2k], y[2k + 1], ..."""
 
     taps: tuple[float, ...]
-    first: int
 
     @classmethod
     def parse(cls, text: str) -> Upsampling:
         """Parse `nearest`, `bilinear` or `gaussian[:SIGMA]` (the five taps of Shi et al., 2022)."""
         name = text.partition(":")[0]
-        if name not in NAMES:
+        if name not in TAPS:
             msg = f"--upsample must be nearest, bilinear or gaussian[:SIGMA], not {text!r}"
             raise UsageError(msg)
-        try:
-            method = UPSAMPLERS.parse(text)
-        except UsageError as error:
-            msg = f"--upsample {error}"
-            raise UsageError(msg) from None
-        if name in TAPS:
-            return cls(*TAPS[name])
-        return cls(tuple(method.at_level(0).taps()), -2)
-
-    @property
-    def last(self) -> int:
-        return self.first + len(self.taps) - 1
+        method = parse_option("--upsample", UPSAMPLERS, text)
+        return cls(TAPS[name] or tuple(method.at_level(0).taps()))
 
     def needs(self, size: int) -> int:
         """Number of input values that determine `size` upsampled ones."""
@@ -47,7 +36,7 @@ class Upsampling:
 
     def matrix(self, size: int) -> Doubles:
         """Matrix from `size` values to the upsampled values that they determine. (y, x)"""
-        rows = 2 * (size - 1) + self.first - self.last + 1
-        offset = np.arange(rows)[:, None] + self.last - 2 * np.arange(size) - self.first
-        inside = (offset >= 0) & (offset < len(self.taps))
-        return np.where(inside, np.array(self.taps)[offset.clip(0, len(self.taps) - 1)], 0.0)
+        last = len(self.taps) - 1
+        place = np.arange(last, 2 * size - 1)[:, None] - 2 * np.arange(size)
+        inside = (place >= 0) & (place <= last)
+        return np.where(inside, np.array(self.taps)[place.clip(0, last)], 0.0)

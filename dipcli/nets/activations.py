@@ -16,13 +16,10 @@ if TYPE_CHECKING:
 ACTIVATIONS = Registry(
     "activation",
     {
-        name: f"dipcli.nets.activations:{thing}"
-        for name, thing in {
-            "leaky-relu": "LeakyReLU",
-            "relu": "ReLU",
-            "elu": "Elu",
-            "swish": "Swish",
-        }.items()
+        "leaky-relu": f"{__name__}:LeakyReLU",
+        "relu": f"{__name__}:ReLU",
+        "elu": f"{__name__}:Elu",
+        "swish": f"{__name__}:Swish",
     },
 )
 

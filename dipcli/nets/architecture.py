@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dipcli.errors import UsageError
 from dipcli.nets.activations import ACTIVATIONS
 from dipcli.nets.cost import Cost, Layer, count
 from dipcli.nets.upsamplers import UPSAMPLERS, Upsampler
-from dipcli.registry import ARCHITECTURES
+from dipcli.registry import ARCHITECTURES, load
 from dipcli.spec import Spec
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 NORMS = {"batch": 2, "mean-only": 1, "none": 0}  # parameters per channel
 PER_LEVEL = ("width", "skip", "kernel", "stride", "upsample", "dropout")
-NET = "Network"  # the panel of help
 AUTO = "auto"  # decided by an image, before there is a network
 Size = tuple[int, int]  # height and width
 
@@ -40,102 +40,90 @@ def option(
     bits: bool = True,
 ) -> Any:
     """A field that is an option of the command line; `bits`: whether it changes the result."""
-    bounds = {"low": low, "high": high, "choices": tuple(choices)}
     texts = {"help": help, "metavar": metavar, "panel": panel}
+    bounds = {"low": low, "high": high, "choices": tuple(choices)}
     return field(default=default, metadata={**texts, **bounds, "bits": bits})
+
+
+net_option = partial(option, panel="Network")
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSettings:
     """The settings that describe a network."""
 
-    arch: str = option(
-        "dip",
-        "Architecture, from the list below, or code of yours: MODULE:NAME.",
-        metavar="ARCH",
-        panel=NET,
+    arch: str = net_option(
+        "dip", "Architecture, from the list below, or code of yours: MODULE:NAME.", metavar="ARCH"
     )
-    width: tuple[int, ...] = option(
-        (128,), "Number of channels, per level.", low=1, high=65536, panel=NET
+    width: tuple[int, ...] = net_option((128,), "Number of channels, per level.", low=1, high=65536)
+    depth: int = net_option(5, "Number of levels.", low=1, high=16)
+    skip: tuple[int, ...] = net_option(
+        (4,), "Channels of the skip connections, per level.", low=0, high=65536
     )
-    depth: int = option(5, "Number of levels.", low=1, high=16, panel=NET)
-    skip: tuple[int, ...] = option(
-        (4,), "Channels of the skip connections, per level.", low=0, high=65536, panel=NET
+    kernel: tuple[int, ...] = net_option(
+        (3,), "Side of the convolution kernels, per level; odd.", low=1, high=31
     )
-    kernel: tuple[int, ...] = option(
-        (3,), "Side of the convolution kernels, per level; odd.", low=1, high=31, panel=NET
+    stride: tuple[int, ...] = net_option(
+        (2,), "Factor of down- and upsampling, per level.", low=1, high=1024
     )
-    stride: tuple[int, ...] = option(
-        (2,), "Factor of down- and upsampling, per level.", low=1, high=1024, panel=NET
-    )
-    upsample: tuple[str, ...] = option(
+    upsample: tuple[str, ...] = net_option(
         ("bilinear",),
         "Upsampling method, per level; lpf:1 copies pixels, lpf:6 is the smoothest filter.",
         metavar="nearest|bilinear|deconv|gaussian[:SIGMA]|lpf:K|kaiser:TAPS,BETA[,...]",
-        panel=NET,
     )
-    pad: str = option(
-        "reflect", "Padding of the convolutions.", choices=("zero", "reflect"), panel=NET
-    )
-    norm: str = option("batch", "Normalisation layer.", choices=tuple(NORMS), panel=NET)
-    activation: str = option(
+    pad: str = net_option("reflect", "Padding of the convolutions.", choices=("zero", "reflect"))
+    norm: str = net_option("batch", "Normalisation layer.", choices=tuple(NORMS))
+    activation: str = net_option(
         "leaky-relu",
         "Activation function; the SLOPE of leaky-relu is 0.2 by default.",
         metavar="leaky-relu[:SLOPE]|relu|elu|swish",
-        panel=NET,
     )
-    dropout: tuple[float, ...] = option(
+    dropout: tuple[float, ...] = net_option(
         (0.0,),
         "Fraction of a level's output values that each step sets to 0, per level.",
         low=0,
         high=0.99,
-        panel=NET,
     )
-    lipschitz: str = option(
+    lipschitz: str = net_option(
         "0",
         "Upper bound on the spectral norm of k x k convolutions; 0: no bound; auto: chosen from "
         "the size and the noise of the image. --norm batch cancels it.",
         metavar="L|auto|0",
-        panel=NET,
     )
-    input: str = option(
-        "noise", "Network input.", choices=("noise", "fourier", "meshgrid", "image"), panel=NET
+    input: str = net_option(
+        "noise", "Network input.", choices=("noise", "fourier", "meshgrid", "image")
     )
-    input_channels: int = option(
+    input_channels: int = net_option(
         32,
         "Channels of a noise or fourier input; 0: as many as the image has (deep-decoder and "
         "conv-decoder: as their coarsest level has).",
         low=0,
         high=65536,
-        panel=NET,
     )
-    input_distribution: str = option(
+    input_distribution: str = net_option(
         "uniform",
         "Distribution of the input noise: U(0, 0.1) or N(0, 1).",
         choices=("uniform", "normal"),
-        panel=NET,
     )
-    input_sigma: float = option(
-        0.0,
-        "Sigma in pixels of a Gaussian blur of the input noise; 0: no blur.",
-        low=0,
-        high=1000,
-        panel=NET,
+    input_sigma: float = net_option(
+        0.0, "Sigma in pixels of a Gaussian blur of the input noise; 0: no blur.", low=0, high=1000
     )
-    input_noise: float = option(
-        1 / 30,
-        "Sigma of the Gaussian noise that each step adds to the input.",
-        low=0,
-        high=100,
-        panel=NET,
+    input_noise: float = net_option(
+        1 / 30, "Sigma of the Gaussian noise that each step adds to the input.", low=0, high=100
     )
 
     def __post_init__(self) -> None:
         for name in PER_LEVEL:
             self.levels(name)
-        _parse("--activation", ACTIVATIONS, self.activation)
+        parse_option("--activation", ACTIVATIONS, self.activation)
         for level in range(self.depth):
-            self._check_upsampling(level)
+            method, stride = self.upsampling(level), self.levels("stride")[level]
+            if method.filters and stride > 2 and not self.architecture.flat:
+                msg = (
+                    f"--upsample {method.name} needs --stride 2, not {stride}; nearest and "
+                    "bilinear work with any stride"
+                )
+                raise UsageError(msg)
         if any(side % 2 == 0 for side in self.kernel):
             sides = ",".join(map(str, self.kernel))
             msg = f"--kernel must be odd, so that a kernel has a centre; not {sides}"
@@ -145,19 +133,10 @@ class NetworkSettings:
             raise UsageError(msg)
         self.architecture.check(self)
 
-    def _check_upsampling(self, level: int) -> None:
-        method, stride = self.upsampling(level), self.levels("stride")[level]
-        if method.filters and stride > 2 and not self.architecture.flat:
-            msg = (
-                f"--upsample {method.name} needs --stride 2, not {stride}; nearest and bilinear "
-                "work with any stride"
-            )
-            raise UsageError(msg)
-
     @property
     def architecture(self) -> Architecture:
         """The architecture that --arch names."""
-        architecture: Architecture = _parse("--arch", ARCHITECTURES, self.arch)
+        architecture: Architecture = parse_option("--arch", ARCHITECTURES, self.arch)
         return architecture
 
     def levels(self, name: str) -> tuple[Any, ...]:
@@ -168,7 +147,7 @@ class NetworkSettings:
                 f"--{name} has {len(values)} values for {self.depth} levels: use 1 or {self.depth}"
             )
             raise UsageError(msg)
-        return tuple(values) if len(values) == self.depth else tuple(values) * self.depth
+        return tuple(values) * (self.depth // len(values))
 
     def level(self, i: int, *names: str) -> tuple[Any, ...]:
         """The values of several settings at level i."""
@@ -191,7 +170,7 @@ class NetworkSettings:
 
     def upsampling(self, level: int) -> Upsampler:
         """The upsampling method of a level."""
-        method: Upsampler = _parse("--upsample", UPSAMPLERS, self.levels("upsample")[level])
+        method: Upsampler = parse_option("--upsample", UPSAMPLERS, self.levels("upsample")[level])
         return method.at_level(level)
 
     def entering(self, channels: int) -> int:
@@ -231,6 +210,7 @@ class NetworkSettings:
 class Architecture(Spec):
     """A kind of network: its traits, what it costs, and how it is built."""
 
+    builder: ClassVar[str]  # "module:function", from (network, channels, size) to the torch module
     preset: ClassVar[str] = "fast"  # the one that is used unless --preset is
     defaults: ClassVar[Mapping[str, Any]] = {}  # settings that it wants, whatever the preset
     takes_image: ClassVar[bool] = True  # an image may be its input
@@ -241,26 +221,24 @@ class Architecture(Spec):
     grows: ClassVar[bool] = False  # starts from an input of the size of the deepest level
     stretches: ClassVar[bool] = False  # its interpolations can make any size
     by_pixel: ClassVar[bool] = False  # maps coordinates of pixels: a step may compute --batch alone
-    sigmoid: ClassVar[bool] = (
-        True  # its last layer is a sigmoid: untrained, a pixel is 1/2 on average
-    )
+    sigmoid: ClassVar[bool] = True  # ends with one: untrained, a pixel is 1/2 on average
     exact: ClassVar[bool] = False  # computes in float32 unless --precision says otherwise
     foreign: ClassVar[bool] = False  # code of the user's, which may draw from torch's generators
     multiple: ClassVar[int] = 1  # sides are padded to a multiple of it
 
     def build(self, network: NetworkSettings, channels: int, size: Size) -> nn.Module:
         """The network of an image of so many channels and of the padded size."""
-        raise NotImplementedError
+        net: nn.Module = load(self.builder)(network, channels, size)
+        return net
 
-    def layers(
-        self, network: NetworkSettings, channels: int, size: Size, batch: int
-    ) -> Iterator[Layer]:
-        """The layers as far as they cost; a step of a network by pixel computes `batch` pixels."""
+    def layers(self, network: NetworkSettings, channels: int, pixels: list[int]) -> Iterator[Layer]:
+        """The layers as far as they cost; `pixels` at each level, and below the deepest."""
         raise NotImplementedError
 
     def cost(self, network: NetworkSettings, channels: int, size: Size, batch: int = 1) -> Cost:
-        """What one fit of an image of the padded size costs."""
-        return count(self.layers(network, channels, size, batch))
+        """What a fit of an image of the padded size costs; a step by pixel computes `batch`."""
+        pixels = [batch] if self.by_pixel else [math.prod(s) for s in network.sizes(size)]
+        return count(self.layers(network, channels, pixels))
 
     def entering(self, network: NetworkSettings, channels: int) -> int:
         """Channels of the input, for an image of so many channels."""
@@ -276,27 +254,22 @@ class Architecture(Spec):
 
     def check(self, settings: NetworkSettings) -> None:
         """Refuse settings that this architecture cannot have."""
-        if (settings.lipschitz == AUTO or settings.bound) and not self.spatial:
-            msg = (
-                f"--lipschitz bounds k x k convolutions, and --arch {self} has none; use "
-                f"{_names('spatial')}, or --lipschitz 0"
-            )
-            raise UsageError(msg)
-        if any(settings.dropout) and not self.levelled:
-            msg = (
-                f"--dropout drops outputs of learned levels, and --arch {self} has none; use "
-                f"{_names('levelled')}, or --dropout 0"
-            )
-            raise UsageError(msg)
+        bounded = settings.lipschitz == AUTO or settings.bound
+        for used, name, effect, trait in (
+            (bounded, "lipschitz", "bounds k x k convolutions", "spatial"),
+            (any(settings.dropout), "dropout", "drops outputs of learned levels", "levelled"),
+        ):
+            if used and not getattr(self, trait):
+                *others, last = [n for n, kind in ARCHITECTURES.items() if getattr(kind, trait)]
+                msg = (
+                    f"--{name} {effect}, and --arch {self} has none; use {', '.join(others)} or "
+                    f"{last}, or --{name} 0"
+                )
+                raise UsageError(msg)
 
 
-def _names(trait: str) -> str:
-    """The project's architectures that have a trait: `dip, decoder or conv-decoder`."""
-    *names, last = [name for name, kind in ARCHITECTURES.items() if getattr(kind, trait)]
-    return f"{', '.join(names)} or {last}"
-
-
-def _parse(flag: str, registry: Any, text: str) -> Any:
+def parse_option(flag: str, registry: Any, text: str) -> Any:
+    """The thing that an option names; an error starts with the option."""
     try:
         return registry.parse(text)
     except UsageError as error:

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from dipcli.nets.architecture import NORMS, Architecture, NetworkSettings, Size
+from dipcli.nets.architecture import NORMS, Architecture, NetworkSettings
 from dipcli.nets.cost import Layer, upsampling
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 class Decoder(Architecture):
     """Convolutions between upsamplings, without encoder and skips (Shi and others, 2022)."""
 
     name: ClassVar[str] = "decoder"
+    builder: ClassVar[str] = "dipcli.nets.decoders:decoder"
     preset: ClassVar[str] = "shi"
     spatial: ClassVar[bool] = True
     levelled: ClassVar[bool] = True
     grows: ClassVar[bool] = True
 
-    def build(self, network: NetworkSettings, channels: int, size: Size) -> nn.Module:
-        from dipcli.nets.decoders import decoder
-
-        return decoder(network, channels)
-
-    def layers(
-        self, network: NetworkSettings, channels: int, size: Size, batch: int
-    ) -> Iterator[Layer]:
-        pixels = [math.prod(s) for s in network.sizes(size)]
+    def layers(self, network: NetworkSettings, channels: int, pixels: list[int]) -> Iterator[Layer]:
         norm, before = NORMS[network.norm], network.entering(channels)
         for level in reversed(range(network.depth)):
             width, kernel = network.level(level, "width", "kernel")

@@ -9,18 +9,17 @@ from torch import Tensor, nn
 
 from dipcli.nets.architecture import NetworkSettings, Size
 from dipcli.nets.imaging import Imaging
-from dipcli.nets.layers import ActiveStage, Conv, Stage, Upsampling, convolve
+from dipcli.nets.layers import ActiveStage, Stage, Upsampling, convolve
 
 SPREAD = 0.1  # of the generator's coefficients at the start; the paper wants it small
 
 
-def decoder(network: NetworkSettings, channels: int) -> nn.Module:
+def decoder(network: NetworkSettings, channels: int, _size: Size) -> nn.Module:
     """The decoder of Shi and others (IJCV 2022).
 
     Its weights are drawn as by He and others (2015), with variance 2 / fan-in: six times torch's.
     """
-    body = Decoder(network, network.entering(channels))
-    net = Imaging(network, body, Conv(network.levels("width")[0], channels, 1))
+    net = Imaging(network, Decoder(network, network.entering(channels)), channels)
     with torch.no_grad():
         for conv in (*(m.conv for m in net.modules() if isinstance(m, Stage)), net.last):
             conv.weight.mul_(math.sqrt(6))
@@ -28,15 +27,9 @@ def decoder(network: NetworkSettings, channels: int) -> nn.Module:
 
 
 def deep_decoder(network: NetworkSettings, channels: int, size: Size) -> nn.Module:
-    """The deep decoder of Heckel and Hand (ICLR 2019): no k x k convolutions."""
+    """The deep decoder, whose convolutions are k x k where the architecture is spatial."""
     body = DeepDecoder(network, network.entering(channels), size)
-    return Imaging(network, body, Conv(network.levels("width")[0], channels, 1, bias=False))
-
-
-def conv_decoder(network: NetworkSettings, channels: int, size: Size) -> nn.Module:
-    """The deep decoder with 3 x 3 convolutions of Darestani and Heckel (IEEE TCI 2021)."""
-    body = ConvDecoder(network, network.entering(channels), size)
-    return Imaging(network, body, Conv(network.levels("width")[0], channels, 1, bias=False))
+    return Imaging(network, body, channels, bias=False)
 
 
 class Decoder(nn.Module):
@@ -64,19 +57,26 @@ class Decoder(nn.Module):
 
 
 class DeepDecoder(nn.Module):
-    """For each level a 1 x 1 convolution and an upsampling; at the end one more convolution."""
+    """For each level a convolution and an upsampling; at the end one more convolution.
+
+    A 1 x 1 convolution comes before the upsampling, a k x k convolution after it.
+    """
 
     def __init__(self, network: NetworkSettings, before: int, size: Size) -> None:
         super().__init__()
         self.sizes = network.sizes(size)[-2::-1]  # after each level, coarse to fine
+        spatial, kernel = network.architecture.spatial, 1
+        stage = ActiveStage if spatial else LateUpsampling
         levels = []
         for level in reversed(range(network.depth)):
             width, dropped = network.level(level, "width", "dropout")
-            up = Upsampling(network, width, level)
-            levels.append(LateUpsampling(network, before, width, up=up, dropped=dropped))
+            if spatial:
+                (kernel,) = network.level(level, "kernel")
+            up = Upsampling(network, before if spatial else width, level)
+            levels.append(stage(network, before, width, kernel, up=up, dropped=dropped))
             before = width
         self.levels = nn.ModuleList(levels)
-        self.mix = ActiveStage(network, before, before)
+        self.mix = ActiveStage(network, before, before, kernel)
 
     def forward(self, x: Tensor) -> Tensor:
         for level, size in zip(self.levels, self.sizes, strict=True):
@@ -91,22 +91,6 @@ class LateUpsampling(ActiveStage):
     def forward(self, x: Tensor, size: Size | None = None) -> Tensor:
         assert self.up is not None
         return self.finish(self.up(convolve(x, self.conv.weight, 1, self.pad), size))
-
-
-class ConvDecoder(DeepDecoder):
-    """For each level an upsampling and a k x k convolution; at the end one more convolution."""
-
-    def __init__(self, network: NetworkSettings, before: int, size: Size) -> None:
-        nn.Module.__init__(self)
-        self.sizes = network.sizes(size)[-2::-1]  # after each level, coarse to fine
-        levels = []
-        for level in reversed(range(network.depth)):
-            width, kernel, dropped = network.level(level, "width", "kernel", "dropout")
-            up = Upsampling(network, before, level)
-            levels.append(ActiveStage(network, before, width, kernel, up, dropped))
-            before = width
-        self.levels = nn.ModuleList(levels)
-        self.mix = ActiveStage(network, before, before, network.levels("kernel")[0])
 
 
 class Generator(nn.Module):

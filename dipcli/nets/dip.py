@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from dipcli.nets.architecture import NORMS, Architecture, NetworkSettings, Size
+from dipcli.nets.architecture import NORMS, Architecture, NetworkSettings
 from dipcli.nets.cost import Layer, upsampling
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 class Dip(Architecture):
     """Hourglass with skip connections, of the deep image prior (Ulyanov and others, 2018)."""
 
     name: ClassVar[str] = "dip"
+    builder: ClassVar[str] = "dipcli.nets.hourglass:hourglass"
     preset: ClassVar[str] = "ulyanov"
     spatial: ClassVar[bool] = True
     levelled: ClassVar[bool] = True
 
-    def build(self, network: NetworkSettings, channels: int, size: Size) -> nn.Module:
-        from dipcli.nets.hourglass import hourglass
-
-        return hourglass(network, channels)
-
-    def layers(
-        self, network: NetworkSettings, channels: int, size: Size, batch: int
-    ) -> Iterator[Layer]:
-        pixels = [math.prod(s) for s in network.sizes(size)]
+    def layers(self, network: NetworkSettings, channels: int, pixels: list[int]) -> Iterator[Layer]:
         widths, norm = network.levels("width"), NORMS[network.norm]
         entering = network.entering(channels)
         for level, (here, below) in enumerate(pairwise(pixels)):
             width, skip, kernel = network.level(level, "width", "skip", "kernel")
-            deeper = widths[level + 1] if level + 1 < network.depth else width
+            deeper = widths[min(level + 1, network.depth - 1)]
             if skip:
                 yield Layer(entering, skip, 1, here, skip * (1 + norm))
             yield Layer(entering, width, kernel, below, width * (1 + norm))

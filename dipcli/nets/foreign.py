@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import make_dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -45,27 +45,20 @@ def adapt(name: str, thing: Any) -> type[Architecture]:
     return type("Foreign", (ForeignArchitecture,), {**traits, **members, "__doc__": doc})
 
 
-def keys(name: str, function: Callable[..., Any], supplied: tuple[str, ...] = SUPPLIED) -> Any:
+def keys(name: str, function: Callable[..., Any]) -> Any:
     """The parameters of a function that have plain defaults, as keys of a word: `,omega=30`."""
-    wanted = inspect.signature(function).parameters.values()
-    missing = [
-        p.name
-        for p in wanted
-        if p.default is p.empty
-        and p.name not in supplied
-        and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    ]
-    if missing:
-        msg = (
-            f"{name} has a parameter {missing[0]!r} without default; a parameter must have a "
-            f"default, or be one of {', '.join(supplied)}"
-        )
-        raise UsageError(msg)
-    fields = [
-        (p.name, type(p.default), key(p.default))
-        for p in wanted
-        if type(p.default) in (bool, int, float, str) and p.name not in (*supplied, *RESERVED)
-    ]
+    fields = []
+    for p in inspect.signature(function).parameters.values():
+        if p.name in SUPPLIED or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+            continue
+        if p.default is p.empty:
+            msg = (
+                f"{name} has a parameter {p.name!r} without default; a parameter must have a "
+                f"default, or be one of {', '.join(SUPPLIED)}"
+            )
+            raise UsageError(msg)
+        if type(p.default) in (bool, int, float, str) and p.name not in RESERVED:
+            fields.append((p.name, type(p.default), key(p.default)))
     return make_dataclass("Keys", fields, bases=(Spec,), frozen=True, namespace={"name": name})
 
 
@@ -137,8 +130,9 @@ class ForeignArchitecture(Architecture):
         with torch.device(device), torch.no_grad():
             net = self.build(network, channels, size).to(device)
             z = torch.zeros((1, network.entering(channels), *network.entry(size)))
-            for module in _leaves(net):
-                module.register_forward_hook(note)
+            for module in net.modules():
+                if not list(module.children()):
+                    module.register_forward_hook(note)
             with FlopCounterMode(display=False) as counter:
                 net(z)
         parameters = sum(p.numel() for p in net.parameters())
@@ -156,7 +150,7 @@ def wrap(module: nn.Module, channels: int, name: str) -> nn.Module:
             self.module = module
 
         def forward(self, z: Tensor) -> Tensor:
-            output: Any = self.module(z)
+            output: Tensor = self.module(z)
             wanted = (1, channels, *z.shape[2:])
             shape = tuple(getattr(output, "shape", ()))
             if shape != wanted:
@@ -169,11 +163,6 @@ def wrap(module: nn.Module, channels: int, name: str) -> nn.Module:
             if not output.is_floating_point():
                 msg = f"--arch {name} returned numbers of type {output.dtype}; they must be floats"
                 raise DipError(msg)
-            result: Tensor = output
-            return result
+            return output
 
     return Checked()
-
-
-def _leaves(net: nn.Module) -> Iterator[nn.Module]:
-    return (m for m in net.modules() if not any(True for _ in m.children()))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from dipcli.nets.architecture import NetworkSettings
+from dipcli.nets.architecture import NetworkSettings, Size
 from dipcli.nets.imaging import Imaging
-from dipcli.nets.layers import Conv, Stage, Up
+from dipcli.nets.layers import Stage, Up
 
 
-def hourglass(network: NetworkSettings, channels: int) -> nn.Module:
+def hourglass(network: NetworkSettings, channels: int, _size: Size) -> nn.Module:
     """The hourglass for an image of so many channels."""
-    body = Level(network, network.entering(channels), 0)
-    return Imaging(network, body, Conv(network.levels("width")[0], channels, 1))
+    return Imaging(network, Level(network, network.entering(channels), 0), channels)
 
 
 class Level(nn.Module):

@@ -16,10 +16,12 @@ class Imaging(nn.Module):
     Under autocast it computes in autocast's precision, except for statistics and the last layer.
     """
 
-    def __init__(self, network: NetworkSettings, body: nn.Module, last: Conv) -> None:
+    def __init__(
+        self, network: NetworkSettings, body: nn.Module, channels: int, *, bias: bool = True
+    ) -> None:
         super().__init__()
         self.body = body
-        self.last = last
+        self.last = Conv(network.levels("width")[0], channels, 1, bias=bias)
         self.bound = Bound(body, network.bound) if network.bound else None
 
     def forward(self, z: Tensor) -> Tensor:

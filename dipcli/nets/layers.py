@@ -7,6 +7,7 @@ then pixels are the rows of a matrix, and many convolutions are products of matr
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -113,6 +114,8 @@ class Stage(nn.Module):
     `dropped` is the fraction of the output values that each step sets to 0.
     """
 
+    bias: ClassVar[bool] = True
+
     def __init__(
         self,
         network: NetworkSettings,
@@ -120,13 +123,12 @@ class Stage(nn.Module):
         after: int,
         kernel: int = 1,
         stride: int = 1,
-        up: Upsampling | None = None,
         *,
-        bias: bool = True,
+        up: Upsampling | None = None,
         dropped: float = 0.0,
     ) -> None:
         super().__init__()
-        self.conv = Conv(before, after, kernel, bias=bias)
+        self.conv = Conv(before, after, kernel, bias=self.bias)
         self.norm = norms.make(network.norm, after)
         self.stride = stride
         self.up = up
@@ -154,16 +156,7 @@ class Stage(nn.Module):
 class ActiveStage(Stage):
     """The stage of Heckel and Hand: without bias, normalised after the activation."""
 
-    def __init__(
-        self,
-        network: NetworkSettings,
-        before: int,
-        after: int,
-        kernel: int = 1,
-        up: Upsampling | None = None,
-        dropped: float = 0.0,
-    ) -> None:
-        super().__init__(network, before, after, kernel, up=up, bias=False, dropped=dropped)
+    bias: ClassVar[bool] = False
 
     def finish(self, x: Tensor) -> Tensor:
         """Activate, normalise and drop values."""

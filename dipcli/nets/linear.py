@@ -27,22 +27,19 @@ class Linear(Architecture):
     flat: ClassVar[bool] = True
     exact: ClassVar[bool] = True  # each weight is used once, so rounding costs more than it saves
 
-    def ends(self, network: NetworkSettings, channels: int, size: Size) -> list[int]:
+    def ends(self, network: NetworkSettings, channels: int, pixels: int) -> list[int]:
         """The widths between the layers, from the input to the image."""
         down = network.levels("width")
         hidden = [width for width in (*down, *reversed(down)) for _ in range(2)]
-        pixels = math.prod(size)
         return [network.entering(channels) * pixels, *hidden, channels * pixels]
 
     def build(self, network: NetworkSettings, channels: int, size: Size) -> nn.Module:
         from dipcli.nets import perceptron
         from dipcli.nets.activations import ACTIVATIONS
 
-        activation = ACTIVATIONS.parse(network.activation)
-        ends = self.ends(network, channels, size)
-        return perceptron.Linear(ends, (1, channels, *size), activation)
+        ends = self.ends(network, channels, math.prod(size))
+        return perceptron.Linear(ends, ACTIVATIONS.parse(network.activation))
 
-    def layers(
-        self, network: NetworkSettings, channels: int, size: Size, batch: int
-    ) -> Iterator[Layer]:
-        yield from (Layer(a, b, 1, 1, b) for a, b in pairwise(self.ends(network, channels, size)))
+    def layers(self, network: NetworkSettings, channels: int, pixels: list[int]) -> Iterator[Layer]:
+        ends = self.ends(network, channels, pixels[0])
+        yield from (Layer(a, b, 1, 1, b) for a, b in pairwise(ends))

@@ -32,11 +32,12 @@ class ReLUNet(Architecture):
         return [2, *network.levels("width")[:-1], channels]
 
     def build(self, network: NetworkSettings, channels: int, size: Size) -> nn.Module:
+        import torch
+
         from dipcli.nets import perceptron
 
-        return perceptron.ReLUNet(self.ends(network, channels))
+        return perceptron.ReLUNet(self.ends(network, channels), torch.relu)
 
-    def layers(
-        self, network: NetworkSettings, channels: int, size: Size, batch: int
-    ) -> Iterator[Layer]:
-        yield from (Layer(a, b, 1, batch, b) for a, b in pairwise(self.ends(network, channels)))
+    def layers(self, network: NetworkSettings, channels: int, pixels: list[int]) -> Iterator[Layer]:
+        ends = self.ends(network, channels)
+        yield from (Layer(a, b, 1, pixels[0], b) for a, b in pairwise(ends))

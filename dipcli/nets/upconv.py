@@ -54,14 +54,14 @@ class _UpConv(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bilinear: bool, how: str) -> Tensor:
         x, w = x[0].permute(1, 2, 0), _kernels(weight).to(x.dtype)
         edge = _edge(bilinear, how)
-        rows = _differences(x, edge)  # (h + 1, w, i)
-        columns = _differences_along_x(x, edge)  # (h, w + 1, i)
-        both = _differences_along_x(rows, edge)  # (h + 1, w + 1, i)
-        s = _gather_along_x(_mm(x, w[0, 0]), _mm(columns, w[1, 0]), _mm(columns, w[2, 0]), bilinear)
+        rows = _differences(x, edge, 0)  # (h + 1, w, i)
+        columns = _differences(x, edge, 1)  # (h, w + 1, i)
+        both = _differences(rows, edge, 1)  # (h + 1, w + 1, i)
+        s = _gather(_mm(x, w[0, 0]), _mm(columns, w[1, 0]), _mm(columns, w[2, 0]), bilinear, 1)
         # the products of the rows, for odd and for even q at once: (h + 1, 2w + 2, 2o)
-        d = _gather_along_x(_mm(rows, w[0, 1:]), _mm(both, w[1, 1:]), _mm(both, w[2, 1:]), bilinear)
+        d = _gather(_mm(rows, w[0, 1:]), _mm(both, w[1, 1:]), _mm(both, w[2, 1:]), bilinear, 1)
         odd, even = d.chunk(2, -1)
-        q = _gather(s, odd, even, bilinear)  # (2h + 2, 2w + 2, o), from -1 on
+        q = _gather(s, odd, even, bilinear, 0)  # (2h + 2, 2w + 2, o), from -1 on
         ctx.save_for_backward(x, rows, columns, both, w)
         ctx.bilinear, ctx.edge, ctx.precise = bilinear, edge, weight.dtype
         return _inside(_image(q), bilinear)
@@ -70,9 +70,9 @@ class _UpConv(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> Any:
         x, rows, columns, both, w = ctx.saved_tensors
         q = _inside_adjoint(grads[0], ctx.bilinear)[0].permute(1, 2, 0)
-        s, odd, even = _gather_adjoint(q, ctx.bilinear)
-        s, s1, s2 = _gather_along_x_adjoint(s, ctx.bilinear)
-        d, d1, d2 = _gather_along_x_adjoint(torch.cat([odd, even], -1), ctx.bilinear)
+        s, odd, even = _gather_adjoint(q, ctx.bilinear, 0)
+        s, s1, s2 = _gather_adjoint(s, ctx.bilinear, 1)
+        d, d1, d2 = _gather_adjoint(torch.cat([odd, even], -1), ctx.bilinear, 1)
         dw = torch.empty_like(w)
         for g, of, to in (
             (s, x, dw[0, 0]),
@@ -85,25 +85,25 @@ class _UpConv(torch.autograd.Function):
             torch.mm(_matrix(g).T, _matrix(of), out=_matrix(to))
         dx, dcolumns = _mm_adjoint((s, w[0, 0])), _mm_adjoint((s1, w[1, 0]), (s2, w[2, 0]))
         drows, dboth = _mm_adjoint((d, w[0, 1:])), _mm_adjoint((d1, w[1, 1:]), (d2, w[2, 1:]))
-        _add_differences_adjoint(dboth.transpose(0, 1), ctx.edge, drows.transpose(0, 1))
-        _add_differences_adjoint(dcolumns.transpose(0, 1), ctx.edge, dx.transpose(0, 1))
-        _add_differences_adjoint(drows, ctx.edge, dx)
+        _add_differences_adjoint(dboth, ctx.edge, drows, 1)
+        _add_differences_adjoint(dcolumns, ctx.edge, dx, 1)
+        _add_differences_adjoint(drows, ctx.edge, dx, 0)
         return _image(dx), _kernels_adjoint(dw.to(ctx.precise)), None, None
 
 
 def _kernels(weight: Tensor) -> Tensor:
     """(o, y, x, i) -> (x, y, o, i): along each axis the sum, the weight of odd q, of even q."""
-    first, middle, last = weight.unbind(2)
-    weight = torch.stack([first + middle + last, last, -first])  # (x, o, y, i)
-    first, middle, last = weight.unbind(2)
-    return torch.stack([first + middle + last, last, -first], 1)
+    for axis in (0, 1):  # (x, o, y, i) after the first
+        first, middle, last = weight.unbind(2)
+        weight = torch.stack([first + middle + last, last, -first], axis)
+    return weight
 
 
 def _kernels_adjoint(dw: Tensor) -> Tensor:
-    s, odd, even = dw.unbind(1)
-    dw = torch.stack([s - even, s, s + odd], 2)  # (x, o, y, i)
-    s, odd, even = dw.unbind(0)
-    return torch.stack([s - even, s, s + odd], 2)
+    for axis in (1, 0):
+        s, odd, even = dw.unbind(axis)
+        dw = torch.stack([s - even, s, s + odd], 2)
+    return dw
 
 
 def _edge(bilinear: bool, how: str) -> float | None:
@@ -117,11 +117,13 @@ def _edge(bilinear: bool, how: str) -> float | None:
     return 1.0 if how == "zero" else 0.0
 
 
-def _differences(x: Tensor, edge: float | None, d: Tensor | None = None) -> Tensor:
-    """Differences along the first axis, and across the border at both ends: n -> n + 1."""
+def _differences(x: Tensor, edge: float | None, axis: int) -> Tensor:
+    """Differences along an axis, and across the border at both ends: n -> n + 1."""
+    shape = list(x.shape)
+    shape[axis] += 1
+    differences = x.new_empty(shape)
+    x, d = x.movedim(axis, 0), differences.movedim(axis, 0)
     n = len(x)
-    if d is None:
-        d = x.new_empty(n + 1, *x.shape[1:])
     torch.sub(x[1:], x[:-1], out=d[1:n])
     if edge is not None:
         torch.mul(x[0], edge, out=d[0])
@@ -131,18 +133,12 @@ def _differences(x: Tensor, edge: float | None, d: Tensor | None = None) -> Tens
         torch.neg(d[n - 1], out=d[n])
     else:
         d.zero_()
-    return d
+    return differences
 
 
-def _differences_along_x(x: Tensor, edge: float | None) -> Tensor:
-    y, n, i = x.shape
-    d = x.new_empty(y, n + 1, i)
-    _differences(x.transpose(0, 1), edge, d.transpose(0, 1))
-    return d
-
-
-def _add_differences_adjoint(d: Tensor, edge: float | None, x: Tensor) -> None:
+def _add_differences_adjoint(d: Tensor, edge: float | None, x: Tensor, axis: int) -> None:
     """Add the gradient to x; d is overwritten."""
+    d, x = d.movedim(axis, 0), x.movedim(axis, 0)
     n = len(x)
     if edge is not None:
         x[0].add_(d[0], alpha=edge)
@@ -154,45 +150,34 @@ def _add_differences_adjoint(d: Tensor, edge: float | None, x: Tensor) -> None:
     x[:-1].sub_(d[1:n])
 
 
-def _gather(s: Tensor, a: Tensor, b: Tensor, bilinear: bool, q: Tensor | None = None) -> Tensor:
-    """q from -1 to 2n along the first axis, of n sums and n + 1 products each for odd and even."""
-    n = len(s)
-    if q is None:
-        q = s.new_empty(n + 1, 2, *s.shape[1:])
-    odd, even = q[:, 0], q[:, 1]  # 2i - 1 and 2i, i from 0 to n
+def _gather(s: Tensor, a: Tensor, b: Tensor, bilinear: bool, axis: int) -> Tensor:
+    """q from -1 to 2n along an axis, of n sums and n + 1 products each for odd and even."""
+    shape = list(a.shape)
+    shape[axis] *= 2
+    q = a.new_empty(shape)
+    s, a, b, along = (t.movedim(axis, 0) for t in (s, a, b, q))
+    odd, even = along[::2], along[1::2]  # 2i - 1 and 2i, i from 0 to n
     torch.add(s, a[1:], out=odd[1:])
     torch.add(s, b[:-1], out=even[:-1])
     if bilinear:  # the border pixel is repeated, and the padding acts through q[-1] and q[2n]
-        even[0], odd[n] = s[0], s[-1]
+        even[0], odd[-1] = s[0], s[-1]
         torch.add(s[0], b[0], out=odd[0])
-        torch.add(s[-1], a[n], out=even[n])
-    return q.flatten(0, 1)
+        torch.add(s[-1], a[-1], out=even[-1])
+    return q
 
 
-def _gather_adjoint(q: Tensor, bilinear: bool) -> tuple[Tensor, Tensor, Tensor]:
+def _gather_adjoint(q: Tensor, bilinear: bool, axis: int) -> tuple[Tensor, Tensor, Tensor]:
     """The gradients of s, a and b; q is overwritten, and the latter two are views of it."""
-    q = q.view(-1, 2, *q.shape[1:])
-    odd, even = q[:, 0], q[:, 1]
+    q = q.movedim(axis, 0)
+    odd, even = q[::2], q[1::2]
     s = odd[1:] + even[:-1]
     if bilinear:
         s[0] += odd[0]
         s[-1] += even[-1]
         even[0], odd[-1] = odd[0], even[-1]
         odd[0], even[-1] = 0, 0
-    return s, odd, even
-
-
-def _gather_along_x(s: Tensor, a: Tensor, b: Tensor, bilinear: bool) -> Tensor:
-    y, n, o = s.shape
-    q = s.new_empty(y, n + 1, 2, o)
-    s, a, b = (t.transpose(0, 1) for t in (s, a, b))
-    _gather(s, a, b, bilinear, q.permute(1, 2, 0, 3))
-    return q.view(y, 2 * n + 2, o)
-
-
-def _gather_along_x_adjoint(q: Tensor, bilinear: bool) -> tuple[Tensor, Tensor, Tensor]:
-    s, odd, even = _gather_adjoint(q.transpose(0, 1), bilinear)
-    return s.transpose(0, 1).contiguous(), odd.transpose(0, 1), even.transpose(0, 1)
+    s, odd, even = (t.movedim(0, axis) for t in (s, odd, even))
+    return s.contiguous(), odd, even
 
 
 def _inside(q: Tensor, bilinear: bool) -> Tensor:
