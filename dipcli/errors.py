@@ -4,6 +4,9 @@ Every message is one line: what is wrong, why, and what to do next. The command 
 chooses the exit code by the class; in Python and in notebooks it is caught like any exception.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class DipError(Exception):
     """The work failed (exit code 1)."""
@@ -23,3 +26,13 @@ class BadStore(DipError, ValueError):
 
 class OutputExists(DipError, FileExistsError):
     """An output that exists, and may be replaced by `force` only."""
+
+
+@contextmanager
+def named(option: str) -> Iterator[None]:
+    """Say which option a usage error is about."""
+    try:
+        yield
+    except UsageError as error:
+        msg = f"{option} {error}"
+        raise UsageError(msg) from None
