@@ -232,7 +232,7 @@ def test_settings_hold_the_types_of_their_fields():
     """Numbers of numpy are recorded as those of Python, and a whole number as a float."""
     settings = Settings(iterations=np.int64(5), lr=1, width=[np.int32(8)], depth=1)
     assert [type(settings.iterations), type(settings.lr)] == [int, float]
-    assert settings.width == (8,) and type(settings.width[0]) is int
+    assert [type(n) for n in settings.width] == [int]
 
 
 def test_a_file_of_settings_gives_them_back(tmp_path):

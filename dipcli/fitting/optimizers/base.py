@@ -9,15 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from dipcli.errors import UsageError
-from dipcli.lazy import torch
+from dipcli.lazy import Generator, Tensor, torch
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
-
     from dipcli.fitting.settings import Settings
 
-Again = Callable[[], "Tensor"]  # the loss of the present weights, with the same random numbers
-Draw = Callable[[], "Generator"]  # the random numbers of this step
+Again = Callable[[], Tensor]  # the loss of the present weights, with the same random numbers
+Draw = Callable[[], Generator]  # the random numbers of this step
 State = dict[str, npt.NDArray[Any]]
 
 

@@ -17,11 +17,9 @@ import numpy.typing as npt
 from dipcli.errors import UsageError
 from dipcli.fitting.optimizers.adam import Adam
 from dipcli.fitting.optimizers.base import Again, Draw, Optimizer, State
-from dipcli.lazy import torch
+from dipcli.lazy import Tensor, torch
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from dipcli.fitting.settings import Settings
 
 FIRST = 100  # steps of Adam
