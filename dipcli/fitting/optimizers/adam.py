@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy.typing as npt
 
 from dipcli.errors import UsageError
-from dipcli.fitting.optimizers.base import Again, Draw, Optimizer, State, fill, flat
+from dipcli.fitting.optimizers.base import Again, Draw, Optimizer
 from dipcli.lazy import Tensor, torch
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Adam(Optimizer):
         super().__init__(parameters, lr)
         self.means = [torch.zeros_like(p) for p in self.parameters]  # of the gradients
         self.squares = [torch.zeros_like(p) for p in self.parameters]  # of their squares
+        self.kept |= {"means": self.means, "squares": self.squares}
         self.steps = torch.zeros((), device=self.parameters[0].device)
 
     def step(self, loss: Tensor, again: Again, draw: Draw) -> None:
@@ -55,13 +56,8 @@ class Adam(Optimizer):
                 maximize=False,
             )
 
-    def state(self) -> State:
-        return {**super().state(), "means": flat(self.means), "squares": flat(self.squares)}
-
     def restore(self, state: Mapping[str, npt.NDArray[Any]], steps: int) -> None:
         super().restore(state, steps)
-        fill(self.means, state["means"])
-        fill(self.squares, state["squares"])
         self.steps.fill_(steps)
 
 
