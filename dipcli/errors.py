@@ -6,7 +6,8 @@ chooses the exit code by the class; in Python and in notebooks it is caught like
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -35,3 +36,13 @@ def nearest(name: str, known: Iterable[str], what: str) -> str:
     names = list(known)
     near = get_close_matches(name, names, n=1)
     return f"did you mean {near[0]!r}?" if near else f"the {what} are {', '.join(names)}"
+
+
+@contextmanager
+def named(option: str) -> Iterator[None]:
+    """Say which option a usage error is about."""
+    try:
+        yield
+    except UsageError as error:
+        msg = f"{option} {error}"
+        raise UsageError(msg) from None

@@ -20,9 +20,11 @@ class LazyModule:
 
 if TYPE_CHECKING:
     import torch
+    from torch import Generator, Tensor
     from torch.nn import functional
 else:
+    Generator = Tensor = Any  # they stand in annotations only
     torch = LazyModule("torch")
     functional = LazyModule("torch.nn.functional")
 
-__all__ = ["functional", "torch"]
+__all__ = ["Generator", "Tensor", "functional", "torch"]

@@ -8,9 +8,9 @@ from scipy.stats import norm
 
 from dipcli.errors import UsageError
 from dipcli.fitting.hardware import Hardware
-from dipcli.fitting.losses import huber
+from dipcli.fitting.losses import pointwise
 from dipcli.fitting.losses.base import Target
-from dipcli.fitting.losses.mse import Mse
+from dipcli.fitting.losses.pointwise import Mse
 from dipcli.fitting.losses.spectral import Spectral
 from dipcli.fitting.losses.sure import divergence
 from dipcli.fitting.losses.tv import Tv
@@ -184,7 +184,7 @@ def test_gradients_equal_finite_differences(loss):
 
 def test_huber_and_poisson_equal_torch():
     q, y = (torch.from_numpy(image(seed=s)) for s in (0, 1))
-    expected = 2 * torch.nn.functional.huber_loss(q, y, delta=huber.DELTA)
+    expected = 2 * torch.nn.functional.huber_loss(q, y, delta=pointwise.DELTA)
     assert of("huber", q.numpy(), y.numpy()) == pytest.approx(float(expected), rel=1e-5)
     # up to a term without q, and with the same offset for dark pixels
     poisson = [

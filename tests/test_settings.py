@@ -77,13 +77,13 @@ def test_per_level_words_may_hold_numbers_with_commas():
     assert mixed == ("lpf:2", "kaiser:5,.5", "bilinear", "kaiser:3,2", "gaussian:0.5")
     assert parsed("width", "1,2,3") == (1, 2, 3)
     settings = Settings("ulyanov", upsample=mixed)
-    assert Settings.from_config(settings.config()) == settings
+    assert Settings(like=settings.config()) == settings
 
 
 def test_settings_are_restored_from_what_a_store_records():
     settings = Settings("chakrabarty", width=(16, 32), depth=2, save_at="log:5")
-    assert Settings.from_config(settings.config()) == settings
-    assert Settings.from_config({**settings.config(), "of_a_later_version": 1}) == settings
+    assert Settings(like=settings.config()) == settings
+    assert Settings(like={**settings.config(), "of_a_later_version": 1}) == settings
 
 
 @pytest.mark.parametrize(
@@ -212,6 +212,27 @@ def test_settings_take_plain_numbers_and_lists_for_levels():
     assert Settings("ulyanov", width=8, depth=2, skip=[1, 2]).levels("width") == (8, 8)
     with pytest.raises(UsageError, match="no setting is called 'widht'; did you mean 'width'"):
         Settings(widht=8)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"iterations": "5"}, "iterations must be a whole number, not '5'"),
+        ({"lr": None}, "lr must be a number, not None"),
+        ({"width": [8, 4.5]}, "width must be a whole number, or a list of them, not"),
+        ({"full": 1}, "full must be true or false, not 1"),
+    ],
+)
+def test_settings_refuse_values_of_another_type(options, message):
+    with pytest.raises(UsageError, match=message):
+        Settings(**options)
+
+
+def test_settings_hold_the_types_of_their_fields():
+    """Numbers of numpy are recorded as those of Python, and a whole number as a float."""
+    settings = Settings(iterations=np.int64(5), lr=1, width=[np.int32(8)], depth=1)
+    assert [type(settings.iterations), type(settings.lr)] == [int, float]
+    assert [type(n) for n in settings.width] == [int]
 
 
 def test_a_file_of_settings_gives_them_back(tmp_path):

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 
 from dipcli.errors import UsageError
-from dipcli.fitting.stopping.base import Minimum, Observation
+from dipcli.fitting.stopping.base import Observation
 from dipcli.fitting.stopping.blur_sharp import BlurSharp
 from dipcli.fitting.stopping.discrepancy import Discrepancy
-from dipcli.fitting.stopping.es_emv import ExponentialVariance
-from dipcli.fitting.stopping.es_wmv import WindowedVariance
-from dipcli.fitting.stopping.self_validation import SelfValidation
+from dipcli.fitting.stopping.minimum import (
+    ExponentialVariance,
+    Minimum,
+    SelfValidation,
+    WindowedVariance,
+)
 from dipcli.fitting.stopping.watch import AUTO, Watch, parse
 from dipcli.fitting.stopping.whiteness import SCATTER, Whiteness, neighbours
 from dipcli.images import read

@@ -188,7 +188,7 @@ def test_flash_feeds_the_second_image_to_the_network(dip, clean):
     with open_store("f.zarr") as store:
         np.testing.assert_array_equal(store.flash, clean.pixels)
     assert read_image("f.zarr/flash").size == clean.size
-    settings = Settings.from_config(run_of("f.zarr").attrs["config"])
+    settings = Settings(like=run_of("f.zarr").attrs["config"])
     assert (settings.input, settings.lr, settings.input_noise) == ("image", 0.1, 0)
     fit = Fit(read("seen.tif").pixels, settings, 0, flash=clean.pixels)
     np.testing.assert_array_equal(fit._z[0, :, :HEIGHT, :WIDTH].numpy(), clean.pixels)
@@ -337,7 +337,7 @@ def test_levels_of_a_preset_are_cut_or_repeated_to_the_depth():
     assert Settings("ulyanov", task="dejpeg", depth=3).width == (8, 16, 32)
     assert Settings("ulyanov", task="dejpeg", depth=6).skip == (0, 0, 0, 4, 4, 4)
     assert Settings(task="dejpeg", depth=3).depth == 3
-    assert Settings.from_config(Settings().config(), lr=0.5, task="sr:2").lr == 0.5
+    assert Settings(like=Settings().config(), lr=0.5, task="sr:2").lr == 0.5
 
 
 def test_trajdist_and_spectrum_compare_with_the_target_after_the_forward_model(dip, clean):

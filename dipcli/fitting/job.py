@@ -90,7 +90,7 @@ class Job:
                 raise DipError(msg)
             config = runs[0].attrs["config"]
             refuse_unnamed_code(name, config, options)
-            settings = Settings.from_config(config, **options)
+            settings = Settings(like=config, **options)
             image = image_part(store, "target")
             clean = image_part(store, "clean") if store.clean is not None else None
             flash = image_part(store, "flash") if store.flash is not None else None

@@ -10,7 +10,7 @@ from dipcli.arrays import Floats
 from dipcli.degrade.base import Operator
 from dipcli.errors import DipError
 from dipcli.fitting.losses.base import Loss, Nudge, Target
-from dipcli.fitting.losses.mse import Mse
+from dipcli.fitting.losses.pointwise import Mse
 
 
 class Objective:

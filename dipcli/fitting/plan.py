@@ -104,7 +104,7 @@ def _resume(job: Job, store: Store) -> Plan:
     config = first["config"]
     same = {name: text for name, text in job.settings.config().items() if config.get(name) == text}
     refuse_unnamed_code(path, config, same)
-    recorded = Settings.from_config(config)
+    recorded = Settings(like=config)
     settings = _adopt(job.settings, job.requested, recorded)
     different = _differences(settings, recorded, first)
     if different:

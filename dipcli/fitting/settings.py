@@ -10,22 +10,29 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal, Self
+from functools import partial
+from itertools import accumulate
+from operator import mul
+from typing import TYPE_CHECKING, Any, Literal
 
 from dipcli.arrays import Floats
-from dipcli.errors import UsageError
+from dipcli.errors import UsageError, named
+from dipcli.fitting.checks import check_bounds, check_names, typed
+from dipcli.fitting.code import REGISTRIES
 from dipcli.fitting.presets import DEFAULT_PRESET, preset_values
 from dipcli.nets.architecture import AUTO, PER_LEVEL, NetworkSettings, option
-from dipcli.registry import ARCHITECTURES, LOSSES, MEASURES, OPTIMIZERS, PRESETS, RULES, TASKS
+from dipcli.registry import LOSSES, MEASURES, OPTIMIZERS, PRESETS
 
 if TYPE_CHECKING:
     from dipcli.fitting.losses.base import Loss
     from dipcli.fitting.tasks import Task
 
-SAVING, MACHINE = "Saving", "Machine"
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 SaveDtype = Literal["float16", "float32"]
+
+_count = partial(option, low=0, high=10**9)
+_saving, _machine = partial(option, panel="Saving"), partial(option, panel="Machine")
+_saving_count = partial(_count, panel="Saving", metavar="K")
 
 
 @dataclass(frozen=True, kw_only=True, init=False)
@@ -38,36 +45,28 @@ class Settings(NetworkSettings):
         "pixels, else denoise.",
         metavar="TASK",
     )
-    iterations: int = option(3000, "Number of optimiser steps.", low=0, high=10**9)
+    iterations: int = _count(3000, "Number of optimiser steps.")
     lr: float = option(0.01, "Learning rate.", low=0, high=1e6)
     optimizer: str = option("adam", "Optimiser.", choices=tuple(OPTIMIZERS))
     loss: str = option(
         "mse", "Loss to minimise, from the list of losses below; SIGMA in 1/255.", metavar="LOSS"
     )
-    burn_in: int = option(
-        0,
-        "First iteration whose output sgld may sample; 0: 35 % of --iterations.",
-        low=0,
-        high=10**9,
+    burn_in: int = _count(
+        0, "First iteration whose output sgld may sample; 0: 35 % of --iterations."
     )
-    sample_every: int = option(
-        0,
-        "Iterations between two samples of sgld; 0: about 100 samples, at most 50 apart.",
-        low=0,
-        high=10**9,
+    sample_every: int = _count(
+        0, "Iterations between two samples of sgld; 0: about 100 samples, at most 50 apart."
     )
     average: float = option(
         0.99, "Weight of the running mean of the outputs; 0: no mean.", low=0, high=0.999999
     )
-    average_warmup: int = option(
+    average_warmup: int = _count(
         0,
         "Cap the weight of the running mean at T / (T + K) at step T, so that it forgets the first "
         "steps.",
-        low=0,
-        high=10**9,
         metavar="K",
     )
-    batch: int = option(2048, "Pixels per step (relunet only).", low=1, high=10**9)
+    batch: int = _count(2048, "Pixels per step (relunet only).", low=1)
     stop: str = option(
         "auto",
         "Stopping rule: ends the fit and chooses the estimate; from the list of rules below, auto "
@@ -85,58 +84,35 @@ class Settings(NetworkSettings):
     )
     time: str = option("", "Stop the fit after this time.", metavar="90s|20m|7h", bits=False)
 
-    save_every: int = option(
-        0,
-        "Save a frame every K iterations; 0: about a hundred frames.",
-        low=0,
-        high=10**9,
-        metavar="K",
-        panel=SAVING,
+    save_every: int = _saving_count(
+        0, "Save a frame every K iterations; 0: about a hundred frames."
     )
-    save_at: str = option(
+    save_at: str = _saving(
         "",
         "Save frames at these iterations: alone it replaces --save-every, with it it adds.",
         metavar="I,J,...|log:N",
-        panel=SAVING,
     )
-    save_dtype: SaveDtype = option(
-        "float16",
-        "Number format of the saved frames.",
-        choices=("float16", "float32"),
-        panel=SAVING,
+    save_dtype: SaveDtype = _saving(
+        "float16", "Number format of the saved frames.", choices=("float16", "float32")
     )
-    record: str = option(
+    record: str = _saving(
         "",
         "Record these measures while fitting, without saving frames.",
         metavar="|".join(MEASURES) + "[,...]",
-        panel=SAVING,
     )
-    record_every: int = option(
-        1, "Record every K iterations.", low=1, high=10**9, metavar="K", panel=SAVING
-    )
-    checkpoint_every: int = option(
-        0,
-        "Write a checkpoint every K iterations; 0: every minute.",
-        low=0,
-        high=10**9,
-        metavar="K",
-        panel=SAVING,
-        bits=False,
+    record_every: int = _saving_count(1, "Record every K iterations.", low=1)
+    checkpoint_every: int = _saving_count(
+        0, "Write a checkpoint every K iterations; 0: every minute.", bits=False
     )
 
-    device: str = option(
-        "auto", "Device that computes.", metavar="auto|cpu|cuda[:I]|mps", panel=MACHINE
-    )
-    precision: str = option(
+    device: str = _machine("auto", "Device that computes.", metavar="auto|cpu|cuda[:I]|mps")
+    precision: str = _machine(
         "auto",
         "Precision of the convolutions; auto: bfloat16 where it is faster and as good.",
         choices=("auto", "float32", "bfloat16"),
-        panel=MACHINE,
     )
-    threads: str = option("auto", "CPU threads per fit.", metavar="auto|N", panel=MACHINE)
-    jobs: str = option(
-        "auto", "Number of fits run in parallel.", metavar="auto|N", panel=MACHINE, bits=False
-    )
+    threads: str = _machine("auto", "CPU threads per fit.", metavar="auto|N")
+    jobs: str = _machine("auto", "Number of fits run in parallel.", metavar="auto|N", bits=False)
 
     def __init__(
         self,
@@ -150,23 +126,21 @@ class Settings(NetworkSettings):
         Without a preset, `arch` has that of its paper; without `arch` too, it is `fast`.
         """
         known = {f.name: f for f in fields(self)}
-        for name in options:
-            if name not in known:
-                near = get_close_matches(name, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                msg = f"no setting is called {name!r}{hint}"
-                raise UsageError(msg)
+        check_names(options, known)
         values = {name: f.default for name, f in known.items()}
-        values |= preset_values(preset, options) if like is None else dict(like)
-        for name, value in {**values, **options}.items():
-            object.__setattr__(self, name, _plain(value, known[name].default))
+        values |= preset_values(preset, options) if like is None else like
+        values |= options
+        for name, f in known.items():  # a store may record settings of another version
+            object.__setattr__(self, name, typed(name, values[name], f.default))
         self.__post_init__()
 
     def __post_init__(self) -> None:
+        from dipcli.fitting.stopping.watch import parse as parse_rule
+
         for f in fields(self):
             values = getattr(self, f.name)
             for value in values if isinstance(values, tuple) else (values,):
-                _check(flag(f.name), value, f.metadata)
+                check_bounds(flag(f.name), value, f.metadata)
         for name in ("threads", "jobs"):
             text = getattr(self, name)
             if text != "auto" and not (text.isdecimal() and 1 <= int(text) <= 4096):
@@ -176,8 +150,10 @@ class Settings(NetworkSettings):
             msg = f"--device must be auto, cpu, cuda, cuda:I or mps, not {self.device!r}"
             raise UsageError(msg)
         super().__post_init__()
-        for part in self._parts():
-            part.check(self)
+        optimizer, rule = OPTIMIZERS.find(self.optimizer), parse_rule(self.stop)
+        for part in (self.parsed_task, self.parsed_loss, optimizer, rule):
+            if part is not None:
+                part.check(self)
         self.seconds, self.saves(), self.records()  # they refuse words that they cannot read
 
     # -- the things that the settings name -----------------------------------------------------
@@ -191,28 +167,18 @@ class Settings(NetworkSettings):
 
     @property
     def parsed_loss(self) -> Loss:
-        loss: Loss = _with_flag("--loss", LOSSES, self.loss)
+        with named("--loss"):
+            loss: Loss = LOSSES.parse(self.loss)
         return loss
-
-    def _parts(self) -> list[Any]:
-        """What refuses settings that it cannot do with; the architecture has done so already."""
-        from dipcli.fitting.stopping.watch import parse as parse_rule
-
-        parts = [self.parsed_task, self.parsed_loss, OPTIMIZERS.find(self.optimizer)]
-        rule = parse_rule(self.stop)
-        return parts if rule is None else [*parts, rule]
 
     def sources(self) -> dict[str, dict[str, str]]:
         """Where the code comes from that is not the project's own, by setting: file and sha256."""
-        words = {"arch": (ARCHITECTURES, self.arch), "loss": (LOSSES, self.loss)}
-        words |= {"stop": (RULES, self.stop), "task": (TASKS, self.task)}
-        own = ("none", "auto")
-        found = {
-            name: registry.source(registry.split(text)[0])
-            for name, (registry, text) in words.items()
-            if text not in own
+        return {
+            name: source
+            for name in ("arch", "loss", "stop", "task")
+            if (text := getattr(self, name)) not in ("none", AUTO)
+            and (source := REGISTRIES[name].source(REGISTRIES[name].split(text)[0]))
         }
-        return {name: source for name, source in found.items() if source}
 
     # -- when --------------------------------------------------------------------------------
 
@@ -302,9 +268,8 @@ class Settings(NetworkSettings):
         """The same with levels that fit into an image: each shrinks it, one pixel cannot shrink."""
         if self.depth == 1 or self.shrinkage <= max(size):
             return self
-        largest = self.depth
-        while largest > 1 and math.prod(self.levels("stride")[:largest]) > max(size):
-            largest -= 1
+        shrinkages = accumulate(self.levels("stride"), mul)
+        largest = max(1, sum(shrinkage <= max(size) for shrinkage in shrinkages))
         if fixed:
             msg = (
                 f"--depth {self.depth} is too deep for an image of {size[1]}x{size[0]}: "
@@ -320,12 +285,6 @@ class Settings(NetworkSettings):
         """The settings as a store records them."""
         return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
 
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any], **options: Any) -> Self:
-        """The settings that a store records; options win over them."""
-        known = {f.name for f in fields(cls)}
-        return cls(like={k: v for k, v in config.items() if k in known}, **options)
-
 
 def default_values() -> dict[str, Any]:
     """What `Settings()` holds, for help: nothing has to be checked, and little imported."""
@@ -336,31 +295,3 @@ def default_values() -> dict[str, Any]:
 def flag(name: str) -> str:
     """The option of a field: save_every -> --save-every."""
     return "--" + name.replace("_", "-")
-
-
-def _with_flag(option: str, registry: Any, text: str) -> Any:
-    try:
-        return registry.parse(text)
-    except UsageError as error:
-        msg = f"{option} {error}"
-        raise UsageError(msg) from None
-
-
-def _plain(value: Any, default: Any) -> Any:
-    """A value as its field holds it: 128 and [128] are (128,) where a field has one per level."""
-    if isinstance(default, tuple):
-        return tuple(value) if isinstance(value, (list, tuple)) else (value,)
-    return value
-
-
-def _check(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
-    choices, low, high = metadata["choices"], metadata["low"], metadata["high"]
-    if choices and value not in choices and name != "--optimizer":
-        msg = f"{name} must be one of {', '.join(choices)}, not {value!r}"
-        raise UsageError(msg)
-    if isinstance(value, float) and not math.isfinite(value):
-        msg = f"{name} must be a finite number, not {value}"
-        raise UsageError(msg)
-    if low is not None and not low <= value <= high:
-        msg = f"{name} must be from {low:g} to {high:g}, not {value}"
-        raise UsageError(msg)

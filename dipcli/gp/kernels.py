@@ -102,7 +102,7 @@ def _recorded(name: str | os.PathLike[str] | Store, options: Mapping[str, Any]) 
         for name in ("optimizer", "loss", "stop", "record"):
             config.pop(name, None)
         refuse_unnamed_code(source, config, options)
-        settings = Settings.from_config(config, **options)
+        settings = Settings(like=config, **options)
         channels, height, width = runs[0].size
         target = None
         if settings.input == "image":

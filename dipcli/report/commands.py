@@ -31,7 +31,7 @@ def settings_of(config: Any) -> Settings | None:
     try:
         if not isinstance(config, Mapping) or not config or user_code(config):
             return None
-        return Settings.from_config(config)
+        return Settings(like=config)
     except INVALID:
         return None
 

@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from dipcli import spec
 from dipcli.errors import DipError, UsageError
-from dipcli.lazy import torch
+from dipcli.lazy import Tensor, torch
 from dipcli.spec import Spec
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from dipcli.fitting.settings import Settings
 
 GRAY_LEVELS = 255  # the unit of a sigma
 
 # moves the network's input image by a step: the direction, and the output that follows, both
 # (1, channel, y, x); the direction is 0 where the target is unknown
-Nudge = Callable[[float], tuple["Tensor", "Tensor"]]
+Nudge = Callable[[float], tuple[Tensor, Tensor]]
 
 
 class Target:

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from dipcli.fitting.losses.base import GRAY_LEVELS, Loss, Target
-from dipcli.lazy import torch
+from dipcli.lazy import Tensor, torch
 from dipcli.spec import value
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 RAMP = 1e-3  # values clipped to 0 or 1 count as spread over an interval of this width
 CLAMP = 1e-4  # quantiles nearer to 0 or 1 have the logarithm of a Gaussian's tail

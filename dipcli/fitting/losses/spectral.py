@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from dipcli.errors import UsageError
 from dipcli.fitting.losses.base import Loss, Target
-from dipcli.lazy import torch
+from dipcli.lazy import Tensor, torch
 from dipcli.spec import read, value
-
-if TYPE_CHECKING:
-    from torch import Tensor, device
 
 FAINT = 1e-3  # below this amplitude a phase means nothing; noise has its own sigma, as mean
 RADIAL = "radial"
@@ -83,7 +80,7 @@ KINDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 @lru_cache(4)  # a step needs it, and its size and device stay the same in a fit
-def radial_weight(size: tuple[int, int], power: float, place: device | str = "cpu") -> Tensor:
+def radial_weight(size: tuple[int, int], power: float, place: torch.device | str = "cpu") -> Tensor:
     """(1 + cycles per longer side) ^ power, (y, x), scaled to a mean of 1: noise costs the same."""
     y, x = (torch.fft.fftfreq(n, dtype=torch.float64) for n in size)
     weight = (1 + max(size) * torch.hypot(y[:, None], x)) ** power

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from dipcli.errors import UsageError
 from dipcli.fitting.losses.base import GRAY_LEVELS, Nudge, Target
-from dipcli.fitting.losses.mse import Mse
+from dipcli.fitting.losses.pointwise import Mse
+from dipcli.lazy import Tensor
 from dipcli.spec import value
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from dipcli.fitting.settings import Settings
 
 STEP = 1e-3  # of the input, on [0, 1]: small against noise, large against rounding

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from dipcli.fitting.losses.base import Nudge, Target
-from dipcli.fitting.losses.mse import Mse
+from dipcli.fitting.losses.pointwise import Mse
+from dipcli.lazy import Tensor
 from dipcli.spec import value
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @dataclass(frozen=True)

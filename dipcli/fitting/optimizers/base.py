@@ -9,15 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from dipcli.errors import UsageError
-from dipcli.lazy import torch
+from dipcli.lazy import Generator, Tensor, torch
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
-
     from dipcli.fitting.settings import Settings
 
-Again = Callable[[], "Tensor"]  # the loss of the present weights, with the same random numbers
-Draw = Callable[[], "Generator"]  # the random numbers of this step
+Again = Callable[[], Tensor]  # the loss of the present weights, with the same random numbers
+Draw = Callable[[], Generator]  # the random numbers of this step
 State = dict[str, npt.NDArray[Any]]
 
 
@@ -34,6 +32,7 @@ class Optimizer:
     def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
         self.rate = lr
         self.parameters = list(parameters)
+        self.kept = {"weights": self.parameters}  # what a checkpoint keeps, by name
         self._zeros: dict[int, Tensor] = {}  # gradients of parameters that the loss ignores
 
     @classmethod
@@ -68,11 +67,12 @@ class Optimizer:
 
     def state(self) -> State:
         """Weights, and whatever else there is, each as one flat array."""
-        return {"weights": flat(self.parameters)}
+        return {name: flat(tensors).cpu().numpy() for name, tensors in self.kept.items()}
 
     def restore(self, state: Mapping[str, npt.NDArray[Any]], steps: int) -> None:
         """Go back to a state after so many steps."""
-        fill(self.parameters, state["weights"])
+        for name, tensors in self.kept.items():
+            fill(tensors, torch.from_numpy(np.array(state[name])))
 
 
 def _like(gradient: Tensor, parameter: Tensor) -> Tensor:
@@ -84,15 +84,14 @@ def _like(gradient: Tensor, parameter: Tensor) -> Tensor:
     return torch.empty_like(parameter).copy_(gradient)
 
 
-def flat(tensors: Sequence[Tensor]) -> npt.NDArray[Any]:
+def flat(tensors: Sequence[Tensor]) -> Tensor:
     """All numbers of the tensors, one after the other."""
-    numbers: npt.NDArray[Any] = torch.cat([t.detach().reshape(-1) for t in tensors]).cpu().numpy()
-    return numbers
+    return torch.cat([t.detach().reshape(-1) for t in tensors])
 
 
-def fill(tensors: Sequence[Tensor], numbers: npt.NDArray[Any]) -> None:
+def fill(tensors: Sequence[Tensor], numbers: Tensor) -> None:
     """The inverse of `flat`, in place: each tensor keeps its layout in memory."""
-    pieces = torch.split(torch.from_numpy(np.array(numbers)), [t.numel() for t in tensors])
+    pieces = torch.split(numbers, [t.numel() for t in tensors])
     with torch.no_grad():
         for t, piece in zip(tensors, pieces, strict=True):
             t.copy_(piece.reshape(t.shape))

@@ -16,12 +16,10 @@ import numpy.typing as npt
 
 from dipcli.errors import UsageError
 from dipcli.fitting.optimizers.adam import Adam
-from dipcli.fitting.optimizers.base import Again, Draw, Optimizer, State
-from dipcli.lazy import torch
+from dipcli.fitting.optimizers.base import Again, Draw, Optimizer, State, fill, flat
+from dipcli.lazy import Tensor, torch
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from dipcli.fitting.settings import Settings
 
 FIRST = 100  # steps of Adam
@@ -61,19 +59,21 @@ class Lbfgs(Optimizer):
             if self._taken == FIRST:
                 self._adam = None
             return
-        gradient = self._gradient(loss)
+        gradient = flat(self.gradients(loss))
         direction = -inverse_hessian(self.pairs, gradient)
         # without a memory nothing says how long a step is
         length = 1.0 if self.pairs else min(1.0, 1 / float(gradient.abs().sum()))
-        slope, start, before = float(gradient @ direction), self._weights(), float(loss.detach())
+        slope, before = float(gradient @ direction), float(loss.detach())
+        start = flat(self.parameters)
         for _ in range(HALVINGS):
-            self._move(start + length * direction)
+            fill(self.parameters, start + length * direction)
             after = again()
             if float(after.detach()) <= before + SUFFICIENT * length * slope:
-                self._remember(length * direction, self._gradient(after) - gradient)
+                self._remember(length * direction, flat(self.gradients(after)) - gradient)
                 return
             length /= 2
-        self._move(start)  # no step along this direction lowers the loss: forget the pairs
+        # no step along this direction lowers the loss: forget the pairs
+        fill(self.parameters, start)
         self.pairs.clear()
 
     def state(self) -> State:
@@ -102,18 +102,6 @@ class Lbfgs(Optimizer):
         if float(s @ y) > 1e-10 * float(s @ s):
             self.pairs.append((s, y))
 
-    def _gradient(self, loss: Tensor) -> Tensor:
-        return _flat(self.gradients(loss))
-
-    def _weights(self) -> Tensor:
-        return _flat([p.detach() for p in self.parameters])
-
-    def _move(self, weights: Tensor) -> None:
-        pieces = torch.split(weights, [p.numel() for p in self.parameters])
-        with torch.no_grad():
-            for p, piece in zip(self.parameters, pieces, strict=True):
-                p.copy_(piece.view(p.shape))
-
 
 def inverse_hessian(pairs: Sequence[tuple[Tensor, Tensor]], vector: Tensor) -> Tensor:
     """The product with it, as far as the pairs (step, change of the gradient) know it."""
@@ -128,7 +116,3 @@ def inverse_hessian(pairs: Sequence[tuple[Tensor, Tensor]], vector: Tensor) -> T
     for (s, y), share in zip(pairs, reversed(shares), strict=True):
         q = q + (share - (y @ q) / (s @ y)) * s
     return q
-
-
-def _flat(tensors: Sequence[Tensor]) -> Tensor:
-    return torch.cat([t.reshape(-1) for t in tensors])

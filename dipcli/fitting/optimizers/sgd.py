@@ -5,13 +5,10 @@ A step uses the whole image, so nothing is stochastic but the noise on the input
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from dipcli.fitting.optimizers.base import Again, Draw, Optimizer
-from dipcli.lazy import torch
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from dipcli.lazy import Tensor, torch
 
 
 class Sgd(Optimizer):

@@ -77,33 +77,3 @@ def adapt(name: str, thing: Any) -> Any:
         msg = f"{name} must be a subclass of dipcli.Rule, or an object of one"
         raise UsageError(msg)
     return constant(type(thing), thing)
-
-
-@dataclass
-class Minimum(Rule):
-    """Chooses the minimum of a curve, once nothing undercuts it for `patience` iterations.
-
-    The first minimum that is confirmed stays: late in a fit the steps shrink, and the curve with
-    them. At first an output hardly moves, and a curve that measures movement is low without
-    meaning anything: nothing counts until it has fallen to `fallen` times its maximum.
-    """
-
-    patience: ClassVar[int] = 1000
-    fallen: ClassVar[float] = 0.5
-    highest: float = field(default=0.0, init=False)
-    lowest: float | None = field(default=None, init=False)
-    waiting: int = field(default=0, init=False)
-
-    def follow(self, iteration: int, value: float) -> bool:
-        """Take the next point of the curve."""
-        if self.sure or not np.isfinite(value):
-            return False
-        self.highest = max(self.highest, value)
-        if value > self.highest * self.fallen:
-            return False
-        if self.lowest is None or value < self.lowest:
-            self.lowest, self.waiting = value, 0
-            return self.choose(iteration)
-        self.waiting += 1
-        self.sure = self.waiting >= self.patience
-        return False

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from dipcli.arrays import Floats
 from dipcli.degrade import ForwardModel
-from dipcli.errors import UsageError
+from dipcli.errors import named
 from dipcli.fitting.stopping.base import Arrays, Observation, Rule
 from dipcli.measure.noise import noise_level
 from dipcli.registry import RULES
@@ -26,11 +26,8 @@ def parse(text: str) -> Rule | None:
     """`discrepancy:25` -> the rule; None where no rule may stop the fit."""
     if text == "none":
         return None
-    try:
+    with named("--stop"):
         rule: Rule = RULES.parse(AUTO if text == "auto" else text)
-    except UsageError as error:
-        msg = f"--stop {error}"
-        raise UsageError(msg) from None
     # a rule of the user's without a name has the one by which it was found
     type(rule).name = rule.name or RULES.split(text)[0]
     return rule

@@ -10,7 +10,7 @@ import numpy as np
 
 from dipcli.arrays import Floats
 from dipcli.degrade import Degradation, ForwardModel, steps
-from dipcli.errors import DipError, UsageError
+from dipcli.errors import DipError, named
 from dipcli.images import Image
 from dipcli.registry import DEGRADATIONS, TASKS
 from dipcli.spec import Spec
@@ -90,11 +90,8 @@ class Undoing(Task):
 
 def parse(text: str) -> Task:
     """`sr:4,kernel=lanczos` -> its task; `auto`, before an image settles it, denoises."""
-    try:
+    with named("--task"):
         task: Task = TASKS.parse("denoise" if text == AUTO else text)
-    except UsageError as error:
-        msg = f"--task {error}"
-        raise UsageError(msg) from None
     return task
 
 

@@ -1,4 +1,4 @@
-"""Super-resolution: the restored image is larger than the target, and is reduced to compare."""
+"""Tasks that undo a linear degradation: the output goes through it to be compared."""
 
 from __future__ import annotations
 
@@ -42,3 +42,14 @@ class SuperResolve(Undoing):
         """Each pixel becomes a block."""
         large = target.repeat(self.factor, axis=1).repeat(self.factor, axis=2)
         return large[:, : size[0], : size[1]]
+
+
+@dataclass(frozen=True)
+class Deblur(Undoing):
+    """Undo a known blur; SIZE is sigma (gaussian) or length in pixels (box, motion)"""
+
+    name: ClassVar[str] = "deblur"
+    undoes: ClassVar[str] = "blur"
+    extent: float = value(0, 1000, label="SIZE")
+    kernel: str = key("gaussian", choices=("gaussian", "box", "motion"))
+    angle: float = key(0.0)

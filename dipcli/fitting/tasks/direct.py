@@ -1,0 +1,63 @@
+"""Tasks whose target is fitted as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dipcli.arrays import Floats
+from dipcli.fitting.tasks.base import Task, known_or
+
+
+@dataclass(frozen=True)
+class Denoise(Task):
+    """Fit the image as it is, and stop before the noise is fitted"""
+
+    name: ClassVar[str] = "denoise"
+    denoises: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class Inpaint(Task):
+    """Fill in unknown pixels, and keep the known ones as they are"""
+
+    name: ClassVar[str] = "inpaint"
+    stop: ClassVar[str] = "none"
+    denoises: ClassVar[bool] = True
+
+    def estimate(self, output: Floats, target: Floats) -> Floats:
+        return known_or(target, output)
+
+    def spread(self, std: Floats, target: Floats) -> Floats:
+        return np.where(np.isnan(target), std, 0)
+
+
+@dataclass(frozen=True)
+class Dejpeg(Task):
+    """Remove the artefacts of JPEG compression
+
+    As published, compression is treated as noise: it is not linear.
+    """
+
+    name: ClassVar[str] = "dejpeg"
+    stop: ClassVar[str] = "none"
+    undoes: ClassVar[str] = "jpeg"
+
+
+@dataclass(frozen=True)
+class Enhance(Task):
+    """Sharpen: add the difference between the image and a short fit
+
+    As published (Shi and others), only what is brighter in the image is added:
+    clip(img + clip(img - out)).
+    """
+
+    name: ClassVar[str] = "enhance"
+    values: ClassVar[Mapping[str, Any]] = {"iterations": 100, "average": 0.0, "stop": "none"}
+
+    def estimate(self, output: Floats, target: Floats) -> Floats:
+        detail = np.clip(target - output, 0, 1)
+        return known_or(np.clip(target + detail, 0, 1), output)
