@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dipcli.errors import DipError
-from dipcli.images import Image, write
+from dipcli.images import Image, Scale, write
 from dipcli.measure.trajectories import trajdist
 from dipcli.store import open_store
 from tests import stores
@@ -343,3 +343,20 @@ def test_the_call_from_python_returns_the_rows_of_the_command(dip, tmp_path):
 def cell(value):
     """A value as a cell of TSV."""
     return "" if value is None or value in (np.inf,) else str(value)
+
+
+def test_what_is_not_compared_and_why_a_summary_is_empty_is_said(dip, tmp_path):
+    fitted(tmp_path / "a.zarr", runs=2)
+    with being_written(tmp_path / "b.zarr", picture(3, 16, 12, scale=Scale(7.0)), size=(3, 16, 12)):
+        pass
+    done = dip("trajdist", "a.zarr", "b.zarr", "--summary", code=None)
+    notes = done.stderr.decode()
+    assert "a.zarr, b.zarr have 2 different targets" in notes
+    assert "--against runs" in notes
+    assert "a.zarr/run-0 and a.zarr/run-1: their distance has no peak between two minima" in notes
+    assert "in 3 saved iterations" in notes
+    alone = dip("trajdist", "a.zarr").stderr.decode()
+    assert "different targets" not in alone
+    assert "peak" not in alone
+    every = dip("trajdist", "a.zarr", "b.zarr", "--against", "runs", code=None)
+    assert b"different targets" not in every.stderr

@@ -56,7 +56,7 @@ def trajdist(
     from dipcli.machine import cores
     from dipcli.measure import trajectories
     from dipcli.measure.distance import Comparison
-    from dipcli.measure.pairs import Pair, pairs
+    from dipcli.measure.pairs import Pair, pairs, uncompared
 
     iterations = common.whole_numbers(at, "--at")
     common.check_plot(plot, form)
@@ -65,6 +65,8 @@ def trajdist(
     streams.keep_inputs([item.name for item in named], [("--plot", plot)])
     inputs = common.gather(named, failures, **reading)
     labels = common.panel_labels([source.source for source in inputs], label)
+    if note := uncompared(inputs, against):
+        console.note(note)
     wanted: list[Pair] = []
     for pair in pairs(inputs, against, iterations):
         if isinstance(pair, Exception):
@@ -78,6 +80,9 @@ def trajdist(
     with scipy.fft.set_workers(cores()), show_progress() as bars:
         distances = trajectories.compare(wanted, comparison, bands, bars.update)
     rows = trajectories.table(distances, summary=summary)
+    if summary:
+        for note in trajectories.unmet(distances):
+            console.note(note)
     tables.print_rows(rows, shown, form, header=not no_header)
     if plot and distances:
         from dipcli.figures.distances import distance_figure

@@ -166,13 +166,30 @@ def _each(
 
 def _auto(runs: Sequence[RunSource]) -> Iterator[Sides | DipError]:
     """For each target, its runs with each other; a single run with all it can be compared with."""
+    for group in _by_target(runs):
+        yield from _between(group) if len(group) > 1 else _each(group, _alone)
+
+
+def _by_target(runs: Sequence[RunSource]) -> list[list[RunSource]]:
+    """The runs that fit the same pixels, on the same scale, for the same task."""
     groups: dict[tuple[object, ...], list[RunSource]] = {}
     for run in runs:
         attrs = run.store.attrs
         key = tuple(attrs.get(name) for name in ("sha256", "scale", "offset", "task"))
         groups.setdefault(key, []).append(run)
-    for group in groups.values():
-        yield from _between(group) if len(group) > 1 else _each(group, _alone)
+    return list(groups.values())
+
+
+def uncompared(sources: Sequence[Source], against: Against) -> str:
+    """A note about the runs that `auto` does not compare with each other; "" if there are none."""
+    groups = _by_target([source for source in sources if isinstance(source, RunSource)])
+    if against != "auto" or len(groups) < 2:
+        return ""
+    names = ", ".join(dict.fromkeys(run.source for group in groups for run in group))
+    return (
+        f"{names} have {len(groups)} different targets; runs of different targets are not compared "
+        "with each other (--against runs compares all runs of equal size)"
+    )
 
 
 def _alone(run: RunSource) -> Iterator[Sides]:

@@ -156,6 +156,17 @@ def summaries(distances: Sequence[Distances]) -> Iterator[dict[str, Any]]:
             yield {"a": one.pair.a.label, "b": one.pair.b.label, **band, **row}
 
 
+def unmet(distances: Sequence[Distances]) -> Iterator[str]:
+    """A note for each pair whose row of the summary is empty, and why."""
+    for one in distances:
+        if not any(points for _, points in one.convergences()):
+            count = len(one.iteration)
+            yield (
+                f"{one.pair.a.label} and {one.pair.b.label}: their distance has no peak between "
+                f"two minima in {count} saved iteration{'s' * (count != 1)}"
+            )
+
+
 def walk(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, int | None, Floats, Floats]]:
     """All pairs at each of their iterations, in step: a frame is read once for all its pairs."""
     readers: dict[tuple[str, bool, bool], _Reader] = {}
