@@ -117,9 +117,8 @@ class Fit:
         channels, height, width = target.shape
         height, width = size = size or task.size((height, width))
         forward = task.forward_model.forward(size) if task.forward_model else None
-        architecture = settings.architecture
-        self._foreign = architecture.foreign
-        self._pixelwise = architecture.by_pixel and forward is None
+        self._foreign = settings.architecture.foreign
+        self._pixelwise = settings.pixelwise
         picture = task.picture(target, size, flash) if settings.input == "image" else None
         self._size = size = settings.padded(size)
         self._crop = (..., slice(height), slice(width))

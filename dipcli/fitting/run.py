@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
@@ -30,9 +30,8 @@ from dipcli.store import RunWriter, Status, Store
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dipcli.fitting.loop import Fit, Frame
+    from dipcli.fitting.loop import Frame
 
-STOPPING = "stopping."  # before the names of the rules' arrays in a checkpoint
 CHECKPOINT_SECONDS = 60.0
 FIRST_CHECKPOINT_SECONDS = 10.0
 NEWS_SECONDS = 0.25
@@ -56,6 +55,11 @@ class RunJob:
     def label(self) -> str:
         return f"{self.store}/run-{self.run}"
 
+    @property
+    def room(self) -> dict[str, Any]:
+        """What the store must have room for."""
+        return {"saves": self.settings.saves(), "steps": self.settings.iterations}
+
 
 @dataclass(frozen=True)
 class News:
@@ -77,7 +81,12 @@ Stopped = Callable[[], bool]
 def do_run(job: RunJob, tell: Tell, stopped: Stopped) -> None:
     """Do a run; if it fails, its store says so and `tell` gets the reason."""
     try:
-        _drive(job, tell, stopped)
+        import torch
+
+        machine.keep_memory()
+        torch.set_num_threads(job.hardware.threads)
+        with Store.edit(job.store, lock=False) as store:
+            _Driver(job, store, tell, stopped).run()
     except Exception as error:  # torch raises all kinds; other runs go on
         text = " ".join(str(error).split()) if str(error) else type(error).__name__
         mark_failed(job, text)
@@ -88,124 +97,83 @@ def do_run(job: RunJob, tell: Tell, stopped: Stopped) -> None:
 def mark_failed(job: RunJob, text: str) -> None:
     """Trim the run to the frames that it holds, and record why it ended."""
     with suppress(DipError), Store.edit(job.store, lock=False) as store:
-        settings = job.settings
-        run = store.resume_run(job.run, saves=settings.saves(), steps=settings.iterations)
-        run.finish("failed", error=text)
-
-
-def _drive(job: RunJob, tell: Tell, stopped: Stopped) -> None:
-    """Open the store, restore the last checkpoint if there is one, and run the loop."""
-    import torch
-
-    from dipcli.fitting.loop import Fit
-
-    machine.keep_memory()
-    torch.set_num_threads(job.hardware.threads)
-    with Store.edit(job.store, lock=False) as store:
-        settings, target, clean = job.settings, store.target, store.clean
-        task = settings.parsed_task
-        size = task.size(target.shape[1:], None if clean is None else clean.shape[1:])
-        watch = Watch(settings.stop, target, size=size, model=task.forward_model, noise=task.noise)
-        fit = Fit(watch.visible, settings, job.seed, job.hardware, size=size, flash=store.flash)
-        shape = (len(target), *size)
-        with _open_run(store, job, fit, watch, shape) as writer:
-            recorder = Recorder(
-                settings, writer, target, clean, size=shape, projection=watch.projection
-            )
-            _Driver(job, fit, watch, writer, recorder, (target, clean), tell, stopped).run()
-
-
-def _open_run(
-    store: Store, job: RunJob, fit: Fit, watch: Watch, shape: tuple[int, int, int]
-) -> RunWriter:
-    """The run to write: a new one, or one that goes on from its last checkpoint."""
-    settings = job.settings
-    saves, steps = settings.saves(), settings.iterations
-    attrs: dict[str, Any] = {
-        "threads": job.hardware.threads,
-        "precision": job.hardware.precision,
-        "device": job.hardware.device,
-    }
-    if sources := settings.sources():
-        attrs["plugins"] = sources
-    if job.run not in [run.number for run in store.runs]:
-        return store.create_run(
-            job.run,
-            job.seed,
-            settings.config(),
-            saves=saves,
-            steps=steps,
-            size=shape,
-            save_dtype=settings.save_dtype,
-            **attrs,
-        )
-    checkpoint = store.run(job.run).read_checkpoint()
-    if checkpoint is not None:
-        arrays, state = checkpoint
-        rules = {k.removeprefix(STOPPING): v for k, v in arrays.items() if k.startswith(STOPPING)}
-        fit.restore(arrays, state)
-        watch.restore(rules, state["stopping"])
-    # the frame and the loss of the present iteration are made once more, with the same bits
-    return store.resume_run(
-        job.run,
-        saves=saves,
-        steps=steps,
-        keep_until=fit.iteration - 1,
-        config=settings.config(),
-        **attrs,
-    )
+        store.resume_run(job.run, **job.room).finish("failed", error=text)
 
 
 class _Driver:
     """What a run does with its frames."""
 
-    def __init__(
-        self,
-        job: RunJob,
-        fit: Fit,
-        watch: Watch,
-        writer: RunWriter,
-        recorder: Recorder,
-        images: tuple[Floats, Floats | None],
-        tell: Tell,
-        stopped: Stopped,
-    ) -> None:
-        self.job, self.fit, self.watch, self.writer = job, fit, watch, writer
-        self.settings, self.recorder = job.settings, recorder
-        self.target, self.clean = images
-        self.tell, self.stopped = tell, stopped
-        self.saves = set(self.settings.saves())
-        self.task = self.settings.parsed_task
+    def __init__(self, job: RunJob, store: Store, tell: Tell, stopped: Stopped) -> None:
+        from dipcli.fitting.loop import Fit
+
+        self.job, self.store, self.tell, self.stopped = job, store, tell, stopped
+        self.settings = settings = job.settings
+        self.target, self.clean = target, clean = store.target, store.clean
+        self.task = task = settings.parsed_task
+        size = task.size(target.shape[1:], None if clean is None else clean.shape[1:])
+        self.size = (len(target), *size)
+        self.watch = Watch(
+            settings.stop, target, size=size, model=task.forward_model, noise=task.noise
+        )
+        visible = self.watch.visible
+        self.fit = Fit(visible, settings, job.seed, job.hardware, size=size, flash=store.flash)
         # where a step sees a few pixels, the whole image would cost more than the step
-        pixelwise = self.settings.architecture.by_pixel and self.task.forward_model is None
-        self.watches = not pixelwise or watch.active is not None
+        self.watches = not settings.pixelwise or self.watch.active is not None
+        self.saves = set(settings.saves())
         self.losses: list[Tensor] = []  # of the steps since the last frame that was saved
         self.psnr: float | None = None
-        self.before = float(writer.attrs.get("seconds") or 0)
-        self.start = time.monotonic()
-        self.told = 0.0
-        self.checkpoint_due = self.start + FIRST_CHECKPOINT_SECONDS
 
     def run(self) -> None:
-        with _Disk() as disk:
+        """Restore the last checkpoint if there is one, and run the loop."""
+        with self._open() as self.writer, _Disk() as self.disk:
+            recorder = Recorder(
+                self.settings,
+                self.writer,
+                self.target,
+                self.clean,
+                size=self.size,
+                projection=self.watch.projection,
+            )
+            self.before = float(self.writer.attrs.get("seconds") or 0)
+            self.start = time.monotonic()
+            self.told = 0.0
+            self.checkpoint_due = self.start + FIRST_CHECKPOINT_SECONDS
             for frame in self.fit.frames():
                 if self.watches:
                     self.watch.see(frame)
                 if frame.iteration in self.saves:
-                    self._save(frame, disk)
-                if self.recorder.is_due(frame.iteration):
-                    disk.do(self.recorder.take, frame.iteration, frame.image)
+                    self._save(frame)
+                if recorder.is_due(frame.iteration):
+                    self.disk.do(recorder.take, frame.iteration, frame.image)
                 self._news(frame)
                 if self.stopped():
-                    self._finish(disk, "interrupted")
+                    self._finish("interrupted")
                     return
                 if reason := self._end(frame):
-                    self._complete(frame, disk, reason)
+                    self._complete(frame, reason)
                     return
                 if self._checkpoint_is_due(frame.iteration):
-                    self._flush(frame.iteration, disk)
-                    disk.do(self.writer.write_checkpoint, *self._state())
+                    self._flush(frame.iteration)
+                    self.disk.do(self.writer.write_checkpoint, *self._state())
                 self.losses.append(frame.step_loss)
+
+    def _open(self) -> RunWriter:
+        """The run to write: a new one, or one that goes on from its last checkpoint."""
+        job, settings, store = self.job, self.settings, self.store
+        attrs: dict[str, Any] = job.room | asdict(job.hardware)
+        if sources := settings.sources():
+            attrs["plugins"] = sources
+        if job.run not in [run.number for run in store.runs]:
+            attrs |= {"size": self.size, "save_dtype": settings.save_dtype}
+            return store.create_run(job.run, job.seed, settings.config(), **attrs)
+        checkpoint = store.run(job.run).read_checkpoint()
+        if checkpoint is not None:
+            arrays, state = checkpoint
+            self.fit.restore(arrays, state)
+            self.watch.restore(arrays, state["stopping"])
+        # the frame and the loss of the present iteration are made once more, with the same bits
+        last = self.fit.iteration - 1
+        return store.resume_run(job.run, keep_until=last, config=settings.config(), **attrs)
 
     def _end(self, frame: Frame) -> str:
         """Why the fit ends here; "" if it goes on."""
@@ -215,28 +183,30 @@ class _Driver:
             return "sure"
         return "iterations" if frame.iteration == self.settings.iterations else ""
 
-    def _save(self, frame: Frame, disk: _Disk) -> None:
-        self._flush(frame.iteration, disk)
-        disk.do(self._append, frame.iteration, frame.image, frame.average, frame.loss)
+    def _save(self, frame: Frame) -> None:
+        self._flush(frame.iteration)
+        self.disk.do(self._append, frame.iteration, frame.image, frame.average, frame.loss)
 
     def _append(self, iteration: int, output: Floats, mean: Floats | None, loss: float) -> None:
         """In the thread of the disk: measure a frame and write it."""
-        scalars: dict[str, float | None] = {"loss": loss}
-        if self.clean is not None:
-            self.psnr = psnr(output, self.clean)
-            scalars |= {"psnr": self.psnr, "ssim": ssim(output, self.clean)}
-            if mean is not None:
-                scalars["average_psnr"] = psnr(mean, self.clean)
-        self.writer.append(iteration, output, **scalars)
+        scalars = self._quality(output)
+        self.psnr = scalars.get("psnr")
+        if mean is not None and self.clean is not None:
+            scalars["average_psnr"] = psnr(mean, self.clean)
+        self.writer.append(iteration, output, loss=loss, **scalars)
 
-    def _flush(self, iteration: int, disk: _Disk) -> None:
+    def _quality(self, image: Floats) -> dict[str, float]:
+        clean = self.clean
+        return {} if clean is None else {"psnr": psnr(image, clean), "ssim": ssim(image, clean)}
+
+    def _flush(self, iteration: int) -> None:
         """Hand the losses of the steps before `iteration` to the store."""
         import torch
 
         if self.losses:
             # one copy from a GPU, where each would wait for the step
             values = torch.stack(self.losses).double().cpu().numpy()
-            disk.do(self.writer.step_losses, iteration - len(values), values)
+            self.disk.do(self.writer.step_losses, iteration - len(values), values)
             self.losses = []
 
     def _checkpoint_is_due(self, iteration: int) -> bool:
@@ -260,57 +230,54 @@ class _Driver:
         self.tell(News(self.job, frame.iteration, frame.loss, self.psnr))
         self.told = time.monotonic()
 
-    def _complete(self, frame: Frame, disk: _Disk, reason: str) -> None:
+    def _complete(self, frame: Frame, reason: str) -> None:
         """Save the last frame, the estimate, the running mean and the spread of the samples."""
         if frame.iteration not in self.saves:
-            self._save(frame, disk)
+            self._save(frame)
         mean, samples = frame.average, frame.samples
         estimate = self.watch.estimate if samples is None else samples.mean()
         if estimate is None:  # no rule was to choose, or none has chosen yet
             estimate = frame.image if mean is None else mean
-        disk.do(self.writer.write_image, "estimate", self.task.estimate(estimate, self.target))
+        self.disk.do(self.writer.write_image, "estimate", self.task.estimate(estimate, self.target))
         if mean is not None:
-            disk.do(self.writer.write_image, "average", mean)
+            self.disk.do(self.writer.write_image, "average", mean)
         if samples is not None and samples.taken > 1:
             std = self.task.spread(samples.std(), self.target)
-            disk.do(self.writer.write_image, "std", std)
+            self.disk.do(self.writer.write_image, "std", std)
         chosen = self.watch.chosen
         stop = {
             "rule": self.watch.active or "none",
             "iteration": frame.iteration if chosen is None else chosen,
             "reason": reason,
         }
-        quality = {}
-        if self.clean is not None:
-            quality = {"psnr": psnr(estimate, self.clean), "ssim": ssim(estimate, self.clean)}
-        self._finish(disk, "complete", stop=stop, stopping=self.watch.verdicts(), **quality)
+        verdicts = self.watch.verdicts()
+        self._finish("complete", stop=stop, stopping=verdicts, **self._quality(estimate))
 
     def _state(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         """The state of the fit and of the rules that watch it."""
         arrays, attrs = self.fit.state()
         rules, rule_attrs = self.watch.state()
-        named = {f"{STOPPING}{name}": values.copy() for name, values in rules.items()}
-        return {**arrays, **named}, {**attrs, "stopping": rule_attrs}
+        return {**arrays, **rules}, {**attrs, "stopping": rule_attrs}
 
-    def _finish(self, disk: _Disk, status: Status, **attrs: Any) -> None:
+    def _finish(self, status: Status, **attrs: Any) -> None:
         """Leave a whole store, and the state from which a longer fit would go on."""
-        self._flush(self.fit.iteration, disk)
-        disk.do(self.writer.write_checkpoint, *self._state())
+        self._flush(self.fit.iteration)
+        self.disk.do(self.writer.write_checkpoint, *self._state())
         seconds = self.before + time.monotonic() - self.start
-        disk.do(self.writer.finish, status, seconds=seconds, **attrs)
-        disk.wait()
+        self.disk.do(self.writer.finish, status, seconds=seconds, **attrs)
+        self.disk.wait()
         self.tell(News(self.job, self.fit.iteration, math.nan, self.psnr, status))
 
 
-class _Disk:
-    """Calls that another thread makes, in order; what they raise comes out at the next one."""
+class _Disk(ThreadPoolExecutor):
+    """A thread that makes calls, in order; what one raises comes out at a later call."""
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1)
+        super().__init__(1)
         self._waiting: deque[Future[Any]] = deque()
 
     def do(self, call: Callable[..., Any], *args: Any, **named: Any) -> None:
-        self._waiting.append(self._thread.submit(call, *args, **named))
+        self._waiting.append(self.submit(call, *args, **named))
         while len(self._waiting) > WRITES_AHEAD or (self._waiting and self._waiting[0].done()):
             self._waiting.popleft().result()
 
@@ -318,8 +285,5 @@ class _Disk:
         while self._waiting:
             self._waiting.popleft().result()
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self.shutdown(cancel_futures=True)

@@ -171,6 +171,11 @@ class Settings(NetworkSettings):
             loss: Loss = LOSSES.parse(self.loss)
         return loss
 
+    @property
+    def pixelwise(self) -> bool:
+        """Whether a step sees some pixels alone; a forward model needs the whole image."""
+        return self.architecture.by_pixel and self.parsed_task.forward_model is None
+
     def sources(self) -> dict[str, dict[str, str]]:
         """Where the code comes from that is not the project's own, by setting: file and sha256."""
         return {

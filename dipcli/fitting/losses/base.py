@@ -86,8 +86,7 @@ class Loss(Spec):
 
     def check(self, settings: Settings) -> None:
         """Refuse settings with which the loss makes no sense."""
-        pixelwise = settings.architecture.by_pixel and settings.parsed_task.forward_model is None
-        if self.needs_whole_image and pixelwise:
+        if self.needs_whole_image and settings.pixelwise:
             msg = (
                 f"--loss {settings.loss} needs whole images, and a step of --arch {settings.arch} "
                 f"sees {settings.batch} pixels: use mse, l1, huber or poisson"

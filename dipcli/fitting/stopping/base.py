@@ -60,7 +60,7 @@ class Rule(Spec):
     def state(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         """What later steps depend on: arrays and attributes."""
         mine = {k: v for k, v in vars(self).items() if k not in options(type(self))}
-        arrays = {name: value for name, value in mine.items() if isinstance(value, np.ndarray)}
+        arrays = {k: v.copy() for k, v in mine.items() if isinstance(v, np.ndarray)}
         return arrays, {name: value for name, value in mine.items() if name not in arrays}
 
     def restore(self, arrays: Arrays, attrs: Mapping[str, Any]) -> None:

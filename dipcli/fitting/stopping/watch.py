@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dipcli.fitting.loop import Frame
 
 AUTO = "whiteness"  # measured best; see docs/stopping.md
+STOPPING = "stopping."  # before the names of arrays in a checkpoint
 SAMPLE = 65_536  # pixels of an output that are watched at most
 
 
@@ -133,17 +134,17 @@ class Watch:
         attrs: dict[str, Any] = {"until": self._until}
         for name, rule in self.rules.items():
             own, attrs[name] = rule.state()
-            arrays |= {f"{name}.{key}": values for key, values in own.items()}
+            arrays |= {f"{STOPPING}{name}.{key}": values for key, values in own.items()}
         if self.estimate is not None:
-            arrays["estimate"] = self.estimate
+            arrays[STOPPING + "estimate"] = self.estimate
         return arrays, attrs
 
     def restore(self, arrays: Arrays, attrs: Mapping[str, Any]) -> None:
-        """Go back to a state."""
+        """Go back to a state; `arrays` may hold others too."""
         self._until = int(attrs["until"])
-        self.estimate = np.array(arrays["estimate"]) if "estimate" in arrays else None
+        estimate = arrays.get(STOPPING + "estimate")
+        self.estimate = None if estimate is None else np.array(estimate)
         for name, rule in self.rules.items():
-            own = {
-                k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(f"{name}.")
-            }
+            prefix = f"{STOPPING}{name}."
+            own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
             rule.restore(own, attrs[name])
