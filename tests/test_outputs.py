@@ -1,11 +1,14 @@
 """Outputs of every command: what is replaced, what is made, and what is said meanwhile."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import tifffile
 
+import dipcli
+from dipcli.errors import UsageError
 from tests import stores
 
 TINY = ("--width", "4", "--depth", "2", "--threads", "1", "--jobs", "1", "--stop", "none")
@@ -110,3 +113,53 @@ def test_names_are_text_and_no_markup(tmp_path):
     )
     assert done.code == 0
     assert "z[bold]q[red].zarr" in done.text
+
+
+def test_a_store_named_like_an_image_is_refused(dip, image, tmp_path):
+    done = dip("fit", "f.tif", *TINY, "-o", "out.TIF", code=2)
+    assert b"-o out.TIF names a store" in done.stderr
+    assert b"name it out.zarr" in done.stderr
+    with pytest.raises(UsageError, match=r"name it out\.zarr; the restored image comes as result"):
+        dipcli.fit(image, store="out.png")
+    assert not (tmp_path / "out.TIF").exists()
+
+
+@pytest.fixture
+def stack(tmp_path):
+    numbers = np.random.default_rng(1).integers(0, 4000, (10, 12, 12)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "z.tif", numbers, imagej=True, metadata={"axes": "ZYX"})
+    return tmp_path / "z.tif"
+
+
+def test_pages_are_numbered_so_that_names_sort(dip, stack):
+    done = dip("fit", "z.tif", "--page", "2,10", *TINY, "--iterations", "1")
+    assert done.stdout == b"z-p02.zarr\nz-p10.zarr\n"
+
+
+def test_a_resumed_fit_writes_its_image_when_all_pages_are_there(dip, stack, tmp_path):
+    dip("fit", "z.tif", "--page", "1-3", *TINY, "--iterations", "3", "--image", "a/r.tif")
+    expected = tifffile.imread(tmp_path / "a/r.tif")
+    words = ["--page", "1-3", "--image", "a/b.tif", "-o", "s/{page}.zarr"]
+    dip("fit", "z.tif", *TINY, "--iterations", "3", *words)
+    for k in (2, 3):  # as if killed after the first page
+        shutil.rmtree(tmp_path / f"s/{k:02}.zarr/run-0")
+    (tmp_path / "a/b.tif").unlink()
+    done = dip("fit", "--resume", "s/01.zarr")
+    assert b"a/b.tif needs all 3 pages" in done.stderr
+    assert not (tmp_path / "a/b.tif").exists()
+    done = dip("fit", "--resume", "s/01.zarr", "s/02.zarr", "s/03.zarr")
+    assert done.stdout == b"s/01.zarr\ns/02.zarr\ns/03.zarr\n"
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a/b.tif"), expected)
+
+
+def test_a_resumed_fit_writes_nothing_outside_its_folder_unless_asked(dip, image, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    outside = tmp_path / "elsewhere.tif"
+    dip("fit", "../f.tif", *TINY, "--iterations", "2", "--image", outside, "-o", "t.zarr", cwd=home)
+    outside.unlink()
+    done = dip("fit", "--resume", "t.zarr", cwd=home)
+    assert b"t.zarr: was to write ../elsewhere.tif too" in done.stderr
+    assert not outside.exists()
+    dip("fit", "--resume", "t.zarr", "--image", "../elsewhere.tif", cwd=home)
+    assert outside.exists()

@@ -86,7 +86,7 @@ def fit(
     **words: Any,
 ) -> int:
     """Fit an untrained network, save the trajectory, restore."""
-    from dipcli.cli import jobs, streams
+    from dipcli.cli import jobs
     from dipcli.fitting import outputs
     from dipcli.fitting.request import Request, recorded_settings, resumed_jobs
 
@@ -102,31 +102,21 @@ def fit(
         chosen = {**recorded, **chosen}
     config = recorded_settings(like, chosen) if like else None
     Settings(preset, like=config, **chosen)  # refuses invalid settings before an image is read
-    written = {"-o": output, "--image": image, "--std": std}
-    to_stdout = [f"{flag} -" for flag, template in written.items() if template == "-"]
-    if len(to_stdout) > 1:
-        msg = f"{' and '.join(to_stdout)} cannot both be stdout: name a file for one of them"
-        raise UsageError(msg)
-    for flag, template in {**written, "--clean": clean, "--mask": mask}.items():
-        outputs.check_template(template or "", flag)
-
+    _check_templates({"-o": output, "--image": image, "--std": std}, clean, mask)
+    templates = {name: text for name, text in (("image", image), ("std", std)) if text}
     with tempfile.TemporaryDirectory(prefix="dip-fit-") as scratch:
         if resume:
-            found = list(resumed_jobs(images or [], chosen))
+            found = list(resumed_jobs(images or [], chosen, templates))
         else:
             beside = clean, mask, mask_invert
-            request = Request(chosen, preset, config, *beside, Path(scratch))
+            request = Request(chosen, preset, config, *beside, Path(scratch), templates)
             found = list(jobs.read_jobs(images or [], reading, (output, image), request))
         made = [job for job in found if not isinstance(job, DipError)]
-        outputs.refuse_equal([job.store for job in made if job.store], "-o")
+        outs = outputs.image_outputs(made)
+        _check_outputs(made, outs, [clean, mask], stores=force and not resume)
         errors = [error for error in found if isinstance(error, DipError)]
-        images_out = outputs.image_outputs(image, std, made)
-        inputs = [str(job.fields["source"]) for job in made] + [n for n in (clean, mask) if n]
-        paths = [("--std" if out.std else "--image", out.path) for out in images_out]
-        paths += [("-o", job.store) for job in made if force and not resume]
-        streams.keep_inputs(inputs, paths)
         rows: dict[str, Any] = {"form": form, "header": not no_header}
-        work = _Work(made, images_out, image_format, force, errors, rows)
+        work = _Work(made, outs, image_format, force, errors, rows)
         if dry_run:
             _print_plan(made, **rows)
         else:
@@ -137,6 +127,37 @@ def fit(
         _tell_how_to_resume(made)
         return 128 + work.signal
     return 1 if work.errors else 0
+
+
+def _check_templates(written: Mapping[str, str | None], *read: str | None) -> None:
+    """Refuse names of outputs and inputs before an image is read."""
+    from dipcli.fitting import outputs
+
+    to_stdout = [f"{flag} -" for flag, template in written.items() if template == "-"]
+    if len(to_stdout) > 1:
+        msg = f"{' and '.join(to_stdout)} cannot both be stdout: name a file for one of them"
+        raise UsageError(msg)
+    beside = dict(zip(("--clean", "--mask"), read, strict=True))
+    for flag, template in {**written, **beside}.items():
+        outputs.check_template(template or "", flag)
+    outputs.check_store_name(written["-o"] or "", "-o", "with --image")
+
+
+def _check_outputs(
+    jobs: Sequence[Job], outs: Sequence[Output], beside: Iterable[str | None], *, stores: bool
+) -> None:
+    """Refuse two outputs of one name, and outputs that are inputs; `stores` are replaced too."""
+    from dipcli.cli import streams
+    from dipcli.fitting import outputs
+
+    for job in jobs:
+        for remark in job.remarks:
+            console.note(f"{job.store or job.name}: {remark}")
+    outputs.refuse_equal([job.store for job in jobs if job.store], "-o")
+    paths = [("--std" if out.std else "--image", out.path) for out in outs]
+    paths += [("-o", job.store) for job in jobs if stores]
+    inputs = [*(str(job.fields["source"]) for job in jobs), *beside]
+    streams.keep_inputs([name for name in inputs if name], paths)
 
 
 def _tell_how_to_resume(jobs: Sequence[Job]) -> None:
@@ -211,7 +232,10 @@ class _Work:
         from dipcli.fitting.batch import is_complete
 
         for out in self.outputs:
-            if all(is_complete(job) for job in out.jobs):
+            if len(out.jobs) < out.jobs[0].pages:
+                pages = out.jobs[0].pages
+                console.note(f"{out.path} needs all {pages} pages: resume their stores in one call")
+            elif all(is_complete(job) for job in out.jobs):
                 try:
                     streams.write_images(
                         out.path,

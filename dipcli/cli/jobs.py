@@ -39,16 +39,13 @@ def read_jobs(
                     "undo it"
                 )
             for page in pages:
-                job = request.job(source.name, page, template)
+                job = request.job(source.name, page, template, pages)
                 levels = job.settings.depth
                 if levels < request.settings(task=str(job.task)).depth:
                     height, width = job.size
                     console.note(
                         f"{source.name}: {width}x{height} pixels allow a depth of {levels} only"
                     )
-                if job.outliers:
-                    count = f"{job.outliers} pixel{'s' * (job.outliers > 1)}"
-                    console.note(f"{job.name}: outliers are clipped for the fit: {count}")
                 yield job
         except UsageError:
             raise

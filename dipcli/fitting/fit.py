@@ -16,6 +16,7 @@ from dipcli.fitting import tasks
 from dipcli.fitting.batch import pack_if_asked, run_jobs
 from dipcli.fitting.code import refuse_unnamed_code
 from dipcli.fitting.job import Job
+from dipcli.fitting.outputs import check_store_name
 from dipcli.fitting.progress import TextProgress
 from dipcli.fitting.result import Result, read_result
 from dipcli.fitting.run import News, Tell
@@ -164,6 +165,7 @@ def _job(number: int, words: Mapping[str, Any], scratch: Path) -> Job:
     image, name = as_image(options.pop("image"), stretch=True)
     clean, _ = as_image(options.pop("clean"), like=image) if "clean" in options else (None, "")
     store = str(options.pop("store", ""))
+    check_store_name(store, "store =", "as result.image")
     preset, like = options.pop("preset", None), options.pop("like", None)
     refuse_unnamed_code("the store of like=", like or {}, options)
     for key, registry in (("arch", ARCHITECTURES), ("loss", LOSSES), ("stop", RULES)):

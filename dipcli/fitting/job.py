@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from dipcli.errors import DipError, UsageError
@@ -33,7 +35,9 @@ class Job:
     clean: Image | None = None
     flash: Image | None = None  # a second image, of --task flash
     fields: Mapping[str, Any] = field(default_factory=dict)  # of the templates of outputs
-    outliers: int = 0  # pixels far beyond all others, clipped for the fit
+    outputs: Mapping[str, str] = field(default_factory=dict)  # templates by "image" and "std"
+    pages: int = 1  # of each of these outputs
+    remarks: tuple[str, ...] = ()  # to tell the user
 
     def __post_init__(self) -> None:
         needing = [m for m in self.settings.records() if MEASURES.find(m).needs == "clean"]
@@ -55,47 +59,79 @@ class Job:
         task: Task | None = None,
         clean: Image | None = None,
         flash: Image | None = None,
-        fields: Mapping[str, Any] | None = None,
+        **more: Any,
     ) -> Job:
         """The job of an image: its settings are those of the preset, of its task and its size."""
         pixels, outliers = clip_outliers(image.pixels)
         if outliers:
             image = image.with_pixels(pixels)
+            count = f"{outliers} pixel{'s' * (outliers > 1)}"
+            more["remarks"] = (f"outliers are clipped for the fit: {count}",)
         requested = Settings(preset, like=like, **options)
         task = task or tasks.resolve(requested.task, image, name)
         settings = Settings(preset, like=like, **{**options, "task": str(task)})
         size = task.size(image.size, clean.size if clean else None)
         fixed = "depth" in options or "stride" in options
         settled = settings.settle(task, size, image.pixels, fixed_depth=fixed)
-        return cls(
-            image,
-            name,
-            settled,
-            requested,
-            folder,
-            store,
-            clean,
-            flash,
-            dict(fields or {}),
-            outliers,
-        )
+        return cls(image, name, settled, requested, folder, store, clean, flash, **more)
 
     @classmethod
     def from_store(cls, name: str, options: Mapping[str, Any]) -> Job:
         """The job that a store records, to go on with it; options win over what it records."""
         with open_store(name) as store:
             runs = store.runs
-            if not runs:
+            config = runs[0].attrs["config"] if runs else store.attrs.get("config")
+            if not config:
                 msg = f"{name} has no runs: fit its image again, with -o {name}"
                 raise DipError(msg)
-            config = runs[0].attrs["config"]
             refuse_unnamed_code(name, config, options)
             settings = Settings(like=config, **options)
             image = image_part(store, "target")
             clean = image_part(store, "clean") if store.clean is not None else None
             flash = image_part(store, "flash") if store.flash is not None else None
             image_name = str(store.attrs["image"])
-        return cls(image, image_name, settings, settings, name, name, clean, flash)
+            kept = store.attrs.get("outputs") or {}
+        job = cls(image, image_name, settings, settings, name, name, clean, flash)
+        return job._with_outputs(kept)
+
+    def record(self) -> dict[str, Any]:
+        """What a store without runs needs to be resumed: the settings, and the images to write.
+
+        The names of these are as seen from its folder.
+        """
+        config = {"config": self.settings.config()}
+        folder = Path(self.store or ".").parent
+        paths = {o: os.path.relpath(n, folder) for o, n in self.outputs.items() if n != "-"}
+        if not paths or self.store in ("", "-"):
+            return config
+        known = {"source": self.fields["source"], "page": self.image.page, "pages": self.pages}
+        return {**config, "outputs": {**paths, **known}}
+
+    def _with_outputs(self, recorded: Mapping[str, Any]) -> Job:
+        """The job with the images that its store records, where they are near the store.
+
+        A store may come from anybody, so no path that leads elsewhere is followed.
+        """
+        folder, here = Path(self.store).parent, Path.cwd()
+        near: dict[str, str] = {}
+        remarks = []
+        for option in ("image", "std"):
+            if not isinstance(name := recorded.get(option), str):
+                continue
+            path = os.path.normpath(folder / name)
+            if any(Path(path).resolve().is_relative_to(f.resolve()) for f in (folder, here)):
+                near[option] = path
+            else:
+                remarks.append(f"was to write {path} too; --{option} {path} does so")
+        pages = recorded.get("pages")
+        known = {"source": recorded.get("source"), "page": recorded.get("page")} if near else {}
+        return replace(
+            self,
+            fields=known,
+            outputs=near,
+            pages=pages if near and isinstance(pages, int) else 1,
+            remarks=tuple(remarks),
+        )
 
     @property
     def task(self) -> Task:

@@ -15,6 +15,7 @@ from dipcli.errors import UsageError
 from dipcli.fitting.job import Job
 from dipcli.fitting.result import provenance, restored_image, spread_image
 from dipcli.images import Image, is_up_to_date
+from dipcli.images.writer import EXTENSIONS
 
 FIELDS = ("stem", "dir", "page", "run", "seed", "arch")
 OF_INPUTS = ("stem", "dir", "page")  # what tells one input from another
@@ -31,6 +32,17 @@ def check_template(template: str, option: str) -> None:
             known = " ".join(f"{{{field}}}" for field in FIELDS)
             msg = f"{option} {template}: there is no field {{{name}}}; the fields are {known}"
             raise UsageError(msg)
+
+
+def check_store_name(name: str, option: str, image: str) -> None:
+    """Refuse a store that is named like an image; `image` is where that is to be had."""
+    suffix = Path(name).suffix.lower()
+    if suffix in EXTENSIONS:
+        msg = (
+            f"{option} {name} names a store, and {suffix} is the extension of an image: name it "
+            f"{stem(name)}.zarr; the restored image comes {image}"
+        )
+        raise UsageError(msg)
 
 
 def fill(template: str, values: Mapping[str, Any]) -> str:
@@ -104,9 +116,9 @@ class Output:
         return [read(job, self.run) for job in self.jobs]
 
 
-def image_outputs(image: str | None, std: str | None, jobs: Sequence[Job]) -> list[Output]:
+def image_outputs(jobs: Sequence[Job]) -> list[Output]:
     """All images that --image and --std name."""
-    found = _outputs(image, jobs, "--image") + _outputs(std, jobs, "--std")
+    found = _outputs(jobs, "image") + _outputs(jobs, "std")
     refuse_equal([output.path for output in found], "--image and --std")
     for output in found:
         if output.std:
@@ -114,12 +126,12 @@ def image_outputs(image: str | None, std: str | None, jobs: Sequence[Job]) -> li
     return found
 
 
-def _outputs(template: str | None, jobs: Sequence[Job], option: str) -> list[Output]:
-    """The outputs of one template; the pages of one input are a stack, unless it has {page}."""
-    if template is None:
-        return []
+def _outputs(jobs: Sequence[Job], option: str) -> list[Output]:
+    """The outputs of one option; the pages of one input are a stack, unless it has {page}."""
     found: dict[str, list[tuple[Job, int | None]]] = {}
     for job in jobs:
+        if (template := job.outputs.get(option)) is None:
+            continue
         per_run = has_field(template, "run", "seed")
         for k in range(job.settings.runs) if per_run else [None]:
             values = dict(job.fields)
@@ -129,14 +141,20 @@ def _outputs(template: str | None, jobs: Sequence[Job], option: str) -> list[Out
     for path, parts in found.items():
         if len({(job.fields.get("source"), k) for job, k in parts}) > 1:
             msg = (
-                f"{option} {template}: several images would be named {path}; add "
-                "{stem}, {page} or {run} to the template"
+                f"--{option}: several images would be named {path}; add {{stem}}, {{page}} or "
+                "{run} to the template"
             )
             raise UsageError(msg)
     return [
-        Output(path, tuple(job for job, _ in parts), parts[0][1], option == "--std")
+        Output(path, tuple(job for job, _ in parts), parts[0][1], option == "std")
         for path, parts in found.items()
     ]
+
+
+def partly_filled(templates: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, str]:
+    """Templates with what is known of an image; {run} and {seed} stay, they differ by run."""
+    of_image = {name: value for name, value in values.items() if name not in ("run", "seed")}
+    return {option: fill(template, of_image) for option, template in templates.items()}
 
 
 def _check_spread(output: Output) -> None:

@@ -61,6 +61,7 @@ def plan(job: Job, *, force: bool) -> Plan:
             clean=job.clean,
             flash=job.flash,
             model=job.task.forward_model,
+            attrs=job.record(),
             force=force,
         )
         return Plan(job, job.settings, store, tuple(range(job.settings.runs)))

@@ -15,6 +15,7 @@ from dipcli.fitting.code import refuse_unnamed_code
 from dipcli.fitting.job import Job
 from dipcli.fitting.settings import Settings
 from dipcli.images import Image
+from dipcli.images.stack import total_pages
 from dipcli.measure.inputs import read_reference
 from dipcli.store import read_run
 
@@ -30,6 +31,7 @@ class Request:
     mask: str | None
     mask_invert: bool
     scratch: Path  # folder of the stores that are not kept
+    outputs: Mapping[str, str]  # templates of the images to write, by "image" and "std"
 
     def settings(self, **more: Any) -> Settings:
         return Settings(self.preset, like=self.like, **{**self.options, **more})
@@ -39,10 +41,11 @@ class Request:
         values = template_fields(source, page, self.settings())
         return MaskFile(outputs.fill(self.mask or "", values), self.mask_invert).unknown(size)
 
-    def job(self, source: str, image: Image, template: str | None) -> Job:
-        """The job of an image; `template` names its store."""
-        settings = self.settings()
-        values = template_fields(source, image.page, settings)
+    def job(self, source: str, image: Image, template: str | None, pages: Sequence[Image]) -> Job:
+        """The job of one of the pages of a file; `template` names its store."""
+        settings, total = self.settings(), total_pages(pages)
+        values = template_fields(source, image.page, settings, total)
+        templates = self.outputs.values()
         task = tasks.resolve(settings.task, image, source)
         clean = flash = None
         if self.clean is not None:
@@ -57,7 +60,7 @@ class Request:
         return Job.make(
             image,
             self.options,
-            name=f"{source} page {image.page}" if image.page > 1 else source,
+            name=f"{source} page {image.page}" if total > 1 else source,
             folder=hidden if store in ("", "-") else folder,
             store=store,
             preset=self.preset,
@@ -66,27 +69,41 @@ class Request:
             clean=clean,
             flash=flash,
             fields=values,
+            outputs=outputs.partly_filled(self.outputs, values),
+            pages=1 if any(outputs.has_field(t, "page") for t in templates) else len(pages),
         )
 
 
-def template_fields(source: str, page: int, settings: Settings) -> dict[str, Any]:
-    """What fills the fields of templates; `source` tells which pages belong together."""
+def template_fields(source: str, page: int, settings: Settings, total: int = 1) -> dict[str, Any]:
+    """What fills the fields of templates; `source` tells which pages belong together.
+
+    Of `total` pages, low numbers have zeros before them, so that names sort as the pages do.
+    """
     return {
         "source": source,
         "stem": outputs.stem(source),
         "dir": "." if source.startswith("builtin:") else str(Path(source).parent),
-        "page": page,
+        "page": f"{page:0{len(str(total))}}",
         "seed": settings.seed,
         "arch": settings.arch,
     }
 
 
-def resumed_jobs(names: Sequence[str], options: Mapping[str, Any]) -> Iterator[Job | DipError]:
-    """`--resume`: stores record what is fitted in them, and how."""
+def resumed_jobs(
+    names: Sequence[str], options: Mapping[str, Any], templates: Mapping[str, str]
+) -> Iterator[Job | DipError]:
+    """`--resume`: stores record what is fitted in them, how, and the images to write.
+
+    `templates` are those that the user names now.
+    """
     for name in names:
         try:
             job = Job.from_store(name, options)
-            yield replace(job, fields=template_fields(name, job.image.page, job.settings))
+            fields = template_fields(name, job.image.page, job.settings)
+            if templates:
+                named = outputs.partly_filled(templates, fields)
+                job = replace(job, fields=fields, outputs=named, pages=1, remarks=())
+            yield replace(job, fields={**fields, **job.fields})
         except UsageError:
             raise
         except DipError as error:

@@ -112,6 +112,11 @@ class Pages(Sequence[Image]):
         return self.stack.page(n, self.unit, self.policy, self.hidden.get(n))
 
 
+def total_pages(pages: Sequence[Image]) -> int:
+    """How many pages the file of these has."""
+    return len(pages.stack) if isinstance(pages, Pages) else len(pages)
+
+
 def check_size(decoded: int, encoded: int) -> None:
     """Refuse sizes that a file of that length cannot hold, before allocating memory for them."""
     if decoded == 0:
