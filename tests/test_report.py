@@ -22,6 +22,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from dipcli.fitting.settings import Settings
 from dipcli.images import Image
+from dipcli.report.commands import _nearest_preset
 from dipcli.report.frames import MOST_FRAMES, FrameSelection, few
 from dipcli.report.pictures import SpectrumAxes, webp
 from dipcli.store import Store, open_store
@@ -668,6 +669,25 @@ def test_images_are_told_as_dip_reads_them(dip, here):
     assert b"did you mean 'noise'" in dip("report", "z.tif", "--columns", "nois", code=2).stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "preset"),
+    [
+        ({}, "fast"),
+        ({"iterations": 50, "seed": 3, "width": (4,)}, "fast"),
+        ({"preset": "ulyanov", "lr": 0.02}, "ulyanov"),
+        ({"arch": "relunet"}, "chakrabarty"),
+        ({"arch": "decoder", "average": 0.5}, "shi"),
+        ({"arch": "decoder", "preset": "heckel"}, "heckel"),
+    ],
+)
+def test_the_command_of_a_fit_names_its_preset(options, preset):
+    settings = Settings(options.pop("preset", None), **options)
+    name, defaults, values = _nearest_preset(settings)
+    assert name == preset
+    different = {key for key in values if values[key] != defaults[key]}
+    assert different <= {*options, "seed"}
+
+
 # -- frames, pictures, spectra ---------------------------------------------------------------
 
 
@@ -751,7 +771,8 @@ def test_spectra_are_drawn_at_their_logarithms():
 
 
 def test_frames_are_not_measured_against_a_blurred_target(dip, here):
-    from dipcli.report.frames import view_runs
+    from dipcli.report.commands import _nearest_preset
+from dipcli.report.frames import view_runs
     from dipcli.report.stores import StoreRuns
 
     dip("corrupt", "builtin:astronaut", "crop:16x16", "-o", "clean.png")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from dipcli.errors import DipError
+from dipcli.errors import DipError, UsageError
 from dipcli.fitting import tasks
 from dipcli.fitting.code import user_code
 from dipcli.fitting.settings import Settings, flag
@@ -65,14 +65,12 @@ def _corrupt(attrs: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _fit(store_runs: StoreRuns, run: Mapping[str, Any]) -> Iterator[str]:
-    """The command of the fit: its preset, and the options that differ from it."""
+    """The command of the fit: the preset nearest to it, and the options that differ from it."""
     config = run["config"]
     settings = settings_of(config)
     try:
         if settings is not None:
-            preset = settings.architecture.preset
-            values = _values(settings)
-            defaults = _values(Settings(preset, **{name: values[name] for name in DECIDING}))
+            preset, defaults, values = _nearest_preset(settings)
         elif isinstance(config, Mapping) and user_code(config):
             preset, defaults = CODE_PRESET, _defaults(config)
             values = {name: _plain(config.get(name, value)) for name, value in defaults.items()}
@@ -82,18 +80,37 @@ def _fit(store_runs: StoreRuns, run: Mapping[str, Any]) -> Iterator[str]:
         return
     words = ["--preset", preset]
     words += [word for name in DECIDING for word in (flag(name), _word(values[name]))]
-    for name, default in defaults.items():
+    for name in _different(values, defaults):
         value = run.get(name) or values[name] if name in RESOLVED else values[name]
-        if name in WITHOUT_EFFECT + DECIDING or value == default:
-            continue
-        words += [flag(name)] if value is True else [flag(name), _word(value)]
+        if value != defaults[name]:
+            words += [flag(name)] if value is True else [flag(name), _word(value)]
     attrs = store_runs.store.attrs
-    page = attrs.get("page")
-    page_words = ["--page", str(page)] if type(page) is int and page > 1 else []
+    page, image = attrs.get("page"), str(attrs["image"])
+    if type(page) is int and image.endswith(suffix := f" page {page}"):
+        image = image.removesuffix(suffix)
+        words += ["--page", str(page)]
     clean = ["--clean", f"{store_runs.name}/clean"] if store_runs.store.clean is not None else []
-    yield shlex.join(
-        ["dip", "fit", str(attrs["image"]), *words, *page_words, *clean, "-o", store_runs.name]
-    )
+    yield shlex.join(["dip", "fit", image, *words, *clean, "-o", store_runs.name])
+
+
+def _nearest_preset(settings: Settings) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """The preset from which the fewest settings differ, its values, and those of the settings."""
+    values = _values(settings)
+    found = []
+    for preset in dict.fromkeys((settings.architecture.preset, *PRESETS.names())):
+        try:
+            decided = {name: values[name] for name in DECIDING}
+            found.append((preset, _values(Settings(preset, **decided))))
+        except UsageError:  # not for this network
+            continue
+    preset, defaults = min(found, key=lambda one: len(_different(values, one[1])))
+    return preset, defaults, values
+
+
+def _different(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
+    """The settings that change the result and differ from the defaults, or were settled later."""
+    of_result = [name for name in defaults if name not in WITHOUT_EFFECT + DECIDING]
+    return [n for n in of_result if n in RESOLVED or values[n] != defaults[n]]
 
 
 def _values(settings: Settings) -> dict[str, Any]:

@@ -38,10 +38,10 @@ OVERVIEW = {
     "iterations": ("final", "iteration"),
     "rule": ("chosen", "rule"),
     "estimate at": ("chosen", "iteration"),
-    "PSNR": ("chosen", "psnr"),
-    "SSIM": ("chosen", "ssim"),
-    "best at": ("best", "iteration"),
-    "best PSNR": ("best", "psnr"),
+    "PSNR of estimate": ("chosen", "psnr"),
+    "SSIM of estimate": ("chosen", "ssim"),
+    "best frame at": ("best", "iteration"),
+    "PSNR of best frame": ("best", "psnr"),
     "seconds": ("seconds",),
 }
 
@@ -237,6 +237,7 @@ def _fill_template(form: str, context: Mapping[str, Any]) -> str:
     )
     environment.filters |= {
         "json": lambda value: json.dumps(value, indent=1, ensure_ascii=False),
+        "settings": _settings,
         "raw": Markup,
         "code": _code,
         "count": lambda items, noun: f"{len(items)} {noun}{'s' * (len(items) != 1)}",
@@ -244,6 +245,17 @@ def _fill_template(form: str, context: Mapping[str, Any]) -> str:
     parts = {"style": Markup(style), "script": Markup(script)}
     hashes = {f"{name}_hash": _digest(part) for name, part in parts.items()}
     return environment.get_template(f"page.{form}").render(**context, **parts, **hashes)
+
+
+def _settings(config: Any) -> str:
+    """The settings of a run in a few lines: `arch dip, depth 4, ...`."""
+    if not isinstance(config, Mapping):
+        return json.dumps(config, ensure_ascii=False)
+    words = {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in config.items()
+    }
+    return ", ".join(f"{name} {word or 'none'}" for name, word in words.items())
 
 
 def _digest(text: str) -> str:
