@@ -771,8 +771,7 @@ def test_spectra_are_drawn_at_their_logarithms():
 
 
 def test_frames_are_not_measured_against_a_blurred_target(dip, here):
-    from dipcli.report.commands import _nearest_preset
-from dipcli.report.frames import view_runs
+    from dipcli.report.frames import view_runs
     from dipcli.report.stores import StoreRuns
 
     dip("corrupt", "builtin:astronaut", "crop:16x16", "-o", "clean.png")
