@@ -31,11 +31,11 @@ class OutputExists(DipError, FileExistsError):
     """An output that exists, and may be replaced by `force` only."""
 
 
-def nearest(name: str, known: Iterable[str], what: str) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """The end of an error about an unknown name: the one that was meant, or all that there are."""
     names = list(known)
     near = get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"the {what} are {', '.join(names)}"
+    return f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(names)}"
 
 
 @contextmanager

@@ -13,14 +13,13 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from dipcli.errors import DipError, UsageError
+from dipcli.errors import DipError, UsageError, nearest
 
 CODE = r"[^:]+:[A-Za-z_]\w*"  # code of the user's: MODULE:NAME or FILE.py:NAME
 GROUPS = {"loss": "losses", "stopping rule": "rules"}  # plurals that are not regular
@@ -30,10 +29,14 @@ OBJECT = "object:"  # before the name of an object that Python code handed over
 class Registry(Mapping[str, Any]):
     """The things of one kind by name, in the order in which help lists the project's own."""
 
-    def __init__(self, kind: str, targets: Mapping[str, str], adapt: str = "") -> None:
+    def __init__(
+        self, kind: str, targets: Mapping[str, str], adapt: str = "", words: Sequence[str] = ()
+    ) -> None:
         """`targets` are "module:thing"; `adapt` names the function that makes an object of the
-        user's into a thing of this kind, for what is not one already."""
+        user's into a thing of this kind, for what is not one already. The option of this kind
+        takes `words` too."""
         self.kind = kind
+        self.words = tuple(words)
         self._targets = dict(targets)
         self._adapt = adapt
         self._objects: dict[str, Any] = {}  # by "object:NAME"
@@ -73,9 +76,8 @@ class Registry(Mapping[str, Any]):
             pass
         if re.fullmatch(CODE, name) and not name.startswith(OBJECT):
             return self._adapted(name, load_code(name))
-        near = get_close_matches(name, self.names(), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(self.names())}"
-        msg = f"no {self.kind} is called {name!r}; {hint}"
+        known = [*self.words, *self.names()]
+        msg = f"no {self.kind} is called {name!r}; {nearest(name, known)}"
         raise UsageError(msg)
 
     def split(self, text: str) -> tuple[str, str]:
@@ -284,6 +286,7 @@ TASKS = Registry(
         enhance="direct:Enhance",
         flash="flash:Flash",
     ),
+    words=("auto",),
 )
 
 PRESETS = Registry(
@@ -310,6 +313,7 @@ RULES = Registry(
         self_validation="minimum:SelfValidation",
     ),
     adapt="dipcli.fitting.stopping.base:adapt",
+    words=("auto", "none"),
 )
 
 LOSSES = Registry(

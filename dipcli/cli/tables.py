@@ -51,7 +51,7 @@ def chosen(text: str | None, columns: Sequence[str]) -> Sequence[str]:
     names = text.split(",") if text else columns
     for name in names:
         if name not in columns:
-            msg = f"--columns has no column {name!r}; {nearest(name, columns, 'columns')}"
+            msg = f"--columns has no column {name!r}; {nearest(name, columns)}"
             raise UsageError(msg)
     return names
 

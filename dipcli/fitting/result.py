@@ -16,6 +16,7 @@ from dipcli.fitting.job import Job
 from dipcli.fitting.settings import Settings
 from dipcli.images import Image, Scale
 from dipcli.store import Run, Store, image_part, open_store, pixels_digest
+from dipcli.store.attributes import ended_as
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def run_rows(jobs: Sequence[Job]) -> Iterator[Mapping[str, Any]]:
                 yield {
                     "store": job.store or job.name,
                     "run": run.number,
-                    "status": attrs["status"],
+                    "status": ended_as(attrs),
                     "iterations": int(saved[-1]) if len(saved) else None,
                     "chosen": (attrs.get("stop") or {}).get("iteration"),
                     "loss": loss[-1] if loss is not None and len(loss) else None,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from difflib import get_close_matches
+from dataclasses import fields
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from dipcli.arrays import Doubles
-from dipcli.errors import DipError, UsageError
+from dipcli.errors import DipError, UsageError, nearest
+from dipcli.fitting.settings import Settings
 from dipcli.measure.quality import psnr, ssim
 from dipcli.report.stores import StoreRuns, lookup, status
 from dipcli.store import Run, Store
@@ -45,10 +46,12 @@ def columns(text: str) -> list[str]:
     names = text.split(",") if text else list(COLUMNS)
     for name in names:
         if name not in COLUMNS and name.split(".")[0] not in ATTRIBUTES:
-            known = [*COLUMNS, *ATTRIBUTES]
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"columns are {', '.join(known)}"
+            hint = nearest(name, [*COLUMNS, *ATTRIBUTES])
             msg = f"--columns has no column {name!r}; {hint} (config.lr is the --lr of the fit)"
+            raise UsageError(msg)
+        setting = name.partition("config.")[2].replace("-", "_")
+        if setting and setting not in (known := [f.name for f in fields(Settings)]):
+            msg = f"--columns {name}: no setting is called {setting!r}; {nearest(setting, known)}"
             raise UsageError(msg)
     return names
 

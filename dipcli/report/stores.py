@@ -10,6 +10,7 @@ from typing import Any
 
 from dipcli.measure.inputs import RunSource
 from dipcli.store import Run, Store
+from dipcli.store.attributes import ended_as
 
 SILENT = 900  # seconds without an update after which a run on another machine has stalled
 MAX_PID = 2**31 - 1
@@ -46,8 +47,8 @@ def lookup(attrs: Any, *path: str) -> Any:
 
 
 def status(attrs: Mapping[str, Any]) -> Any:
-    """The recorded status; `stalled` for a running run whose process is gone or silent."""
-    recorded = lookup(attrs, "status")
+    """The status; `stalled` for a running run whose process is gone or silent."""
+    recorded = ended_as(attrs)
     return "stalled" if recorded == "running" and _is_stalled(attrs) else recorded
 
 

@@ -50,6 +50,13 @@ def plain(value: Any) -> Any:
     raise TypeError(msg)
 
 
+def ended_as(attrs: Mapping[str, Any]) -> Any:
+    """The status of a run; `stopped` for one that its time limit ended."""
+    stop, status = attrs.get("stop"), attrs.get("status")
+    timed_out = isinstance(stop, Mapping) and stop.get("reason") == "time"
+    return "stopped" if timed_out and status == "complete" else status
+
+
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
