@@ -12,7 +12,6 @@ import numpy as np
 
 from dipcli import signals
 from dipcli.errors import DipError, UsageError
-from dipcli.fitting import tasks
 from dipcli.fitting.batch import pack_if_asked, run_jobs
 from dipcli.fitting.code import refuse_unnamed_code
 from dipcli.fitting.job import Job
@@ -94,7 +93,8 @@ def fit_many(
     The first fit that fails raises its error when all others have ended.
     """
     errors: list[DipError] = []
-    tell: Tell = progress if callable(progress) else TextProgress() if progress else _ignore
+    bar = TextProgress() if progress and not callable(progress) else None
+    tell: Tell = bar or (progress if callable(progress) else lambda _: None)
     with tempfile.TemporaryDirectory(prefix="dip-fit-") as scratch, signals.Graceful() as stopped:
         made = [_job(k, words, Path(scratch)) for k, words in enumerate(jobs)]
         run_jobs(
@@ -105,8 +105,8 @@ def fit_many(
             executor=executor,
             force=force,
         )
-        if isinstance(tell, TextProgress):
-            tell.close()
+        if bar:
+            bar.close()
         if errors:
             raise errors[0]
         for job in made:
@@ -151,10 +151,6 @@ def frames(
         torch.set_num_threads(before)
 
 
-def _ignore(news: News) -> None:
-    """Nobody wants the news."""
-
-
 def _job(number: int, words: Mapping[str, Any], scratch: Path) -> Job:
     """A job from the arguments of `fit`."""
     options = {k: v for k, v in words.items() if v is not None}
@@ -162,8 +158,7 @@ def _job(number: int, words: Mapping[str, Any], scratch: Path) -> Job:
         msg = 'a job needs an "image"'
         raise UsageError(msg)
     image, name = as_image(options.pop("image"))
-    clean, _ = as_image(options.pop("clean"), like=image) if "clean" in options else (None, "")
-    store = str(options.pop("store", ""))
+    clean, store = options.pop("clean", None), str(options.pop("store", ""))
     preset, like = options.pop("preset", None), options.pop("like", None)
     refuse_unnamed_code("the store of like=", like or {}, options)
     for key, registry in (("arch", ARCHITECTURES), ("loss", LOSSES), ("stop", RULES)):
@@ -177,18 +172,13 @@ def _job(number: int, words: Mapping[str, Any], scratch: Path) -> Job:
     for key in ("threads", "jobs", "lipschitz"):
         if key in options:
             options[key] = str(options[key])
-    task = tasks.resolve(str(options.get("task", tasks.AUTO)), image, name)
-    flash = as_image(task.path, like=image)[0] if task.needs_flash else None
-    folder = store.removesuffix(".zip") if store.endswith(".zarr.zip") else store
     return Job.make(
         image,
         options,
         name=name,
-        folder=folder or str(scratch / f"{number}.zarr"),
         store=store,
+        hidden=str(scratch / f"{number}.zarr"),
         preset=preset,
         like=like,
-        task=task,
         clean=clean,
-        flash=flash,
     )

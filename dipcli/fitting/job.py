@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from dipcli.errors import DipError, UsageError
@@ -12,11 +13,10 @@ from dipcli.fitting.code import refuse_unnamed_code
 from dipcli.fitting.settings import Settings
 from dipcli.fitting.tasks import Task
 from dipcli.images import Image
+from dipcli.measure.inputs import read_reference
 from dipcli.nets.cost import Cost, cost
 from dipcli.registry import MEASURES, OPTIMIZERS
-from dipcli.store import image_part, open_store
-
-SECONDS_PER_NUMBER, OVERHEAD = 5e-9, 5e-3  # of a step, roughly; for the estimate of time only
+from dipcli.store import Store, image_part, open_store
 
 
 @dataclass(frozen=True)
@@ -46,23 +46,29 @@ class Job:
         options: Mapping[str, Any],
         *,
         name: str,
-        folder: str,
         store: str,
+        hidden: str,
         preset: str | None = None,
         like: Mapping[str, Any] | None = None,
-        task: Task | None = None,
-        clean: Image | None = None,
-        flash: Image | None = None,
+        clean: Any = None,
         fields: Mapping[str, Any] | None = None,
     ) -> Job:
-        """The job of an image: its settings are those of the preset, of its task and its size."""
+        """The job of an image: its settings are those of the preset, of its task and its size.
+
+        The fit is in `hidden` where nothing is left of it; `clean` is an image or its name.
+        """
         requested = Settings(preset, like=like, **options)
-        task = task or tasks.resolve(requested.task, image, name)
+        task = tasks.resolve(requested.task, image, name)
+        if clean is not None:
+            larger = task.size(image.size) != image.size
+            clean = read_reference(clean, image, "--clean", any_size=larger)
+        flash = read_reference(task.path, image, "--task flash") if task.needs_flash else None
         settings = Settings(preset, like=like, **{**options, "task": str(task)})
         size = task.size(image.size, clean.size if clean else None)
         fixed = "depth" in options or "stride" in options
         settled = settings.settle(task, size, image.pixels, fixed_depth=fixed)
-        return cls(image, name, settled, requested, folder, store, clean, flash, dict(fields or {}))
+        folder = hidden if store in ("", "-") else store.removesuffix(".zip")
+        return cls(image, name, settled, requested, folder, store, clean, flash, fields or {})
 
     @classmethod
     def from_store(cls, name: str, options: Mapping[str, Any]) -> Job:
@@ -90,6 +96,10 @@ class Job:
         """Height and width of the restored image."""
         return self.task.size(self.image.size, self.clean.size if self.clean else None)
 
+    def open_store(self) -> Store:
+        """The store where it is now: where it is fitted, or already packed."""
+        return open_store(self.folder if Path(self.folder).exists() else self.store)
+
     @property
     def cost(self) -> Cost:
         """What a step takes; some losses and optimisers take several passes."""
@@ -104,13 +114,6 @@ class Job:
             activations=passes * one.activations,
             moments=optimizer.moments,
         )
-
-    def seconds(self, rate: float, threads: int, parallel: int, runs: int) -> float:
-        """Roughly how long it takes, from its work and the FLOPs per second of one core."""
-        cost = self.cost
-        # upsampled convolutions take a quarter; the rest of a step waits for memory
-        step = cost.flops / (2 * rate * threads) + SECONDS_PER_NUMBER * cost.activations
-        return -(-runs // parallel) * self.settings.iterations * (step + OVERHEAD)
 
     def disk_bytes(self) -> int:
         """Bytes of the store at the end, before compression."""

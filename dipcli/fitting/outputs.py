@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from dipcli import __version__
 from dipcli.errors import UsageError
 from dipcli.fitting.job import Job
-from dipcli.fitting.result import provenance, restored_image, spread_image
+from dipcli.fitting.result import restored_image, spread_image
+from dipcli.fitting.settings import Settings
 from dipcli.images import Image, is_up_to_date
+from dipcli.store import pixels_digest
 
 FIELDS = ("stem", "dir", "page", "run", "seed", "arch")
 OF_INPUTS = ("stem", "dir", "page")  # what tells one input from another
@@ -92,7 +95,24 @@ class Output:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        return provenance(self.jobs, self.run, std=self.std)
+        """What the image records about the fit; it is known before the fit."""
+        job = self.jobs[0]
+        bits = [f.name for f in fields(Settings) if f.metadata["bits"]]
+        config = job.settings.config()
+        record: dict[str, Any] = {
+            "version": __version__,
+            "fit": {name: config[name] for name in bits},
+            "runs": job.settings.runs if self.run is None else [self.run],
+            "sha256": [pixels_digest(each.image.pixels) for each in self.jobs],
+        }
+        if self.std:
+            record["std"] = True
+        if job.flash is not None:
+            record["flash_sha256"] = pixels_digest(job.flash.pixels)
+        if job.size != job.image.size:
+            record["size"] = list(job.size)
+        before = job.image.history
+        return {**record, "input": dict(before)} if before else record
 
     def is_up_to_date(self) -> bool:
         """Whether the file exists and records just this fit."""

@@ -20,31 +20,29 @@ from dipcli.store import Store, open_store, pixels_digest
 
 @dataclass(frozen=True)
 class Plan:
-    """A store that is held open for writing, and the runs that it lacks."""
+    """A store that is held open for writing, and the runs that it lacks.
+
+    What the job's settings left open is as the store records it.
+    """
 
     job: Job
-    settings: Settings
     store: Store
     missing: tuple[int, ...]
 
     def runs(self, parallel: int) -> list[RunJob]:
         """The runs to do, with `parallel` of them at once on this machine."""
+        job = self.job
         return [
-            RunJob(self.job.folder, k, self.settings, self._hardware(k, parallel))
-            for k in self.missing
+            RunJob(job.folder, k, job.settings, self._hardware(k, parallel)) for k in self.missing
         ]
 
     def _hardware(self, k: int, parallel: int) -> Hardware:
-        """What the run had before, or what the rule says."""
-        fresh = Hardware.choose(self.settings, self.job.cost.flops, parallel)
+        """What the rule says, but what the run had before where `auto` leaves it open."""
+        settings = self.job.settings
         attrs = {run.number: run.attrs for run in self.store.runs}.get(k, {})
-        recorded = {f.name: attrs.get(f.name) for f in fields(Hardware)}
-        kept = {
-            name: value
-            for name, value in recorded.items()
-            if value is not None and getattr(self.settings, name) == "auto"
-        }
-        return replace(fresh, **kept)
+        open_now = [f.name for f in fields(Hardware) if getattr(settings, f.name) == "auto"]
+        before = {name: attrs[name] for name in open_now if attrs.get(name) is not None}
+        return replace(Hardware.choose(settings, self.job.cost.flops, parallel), **before)
 
 
 def plan(job: Job, *, force: bool) -> Plan:
@@ -63,7 +61,7 @@ def plan(job: Job, *, force: bool) -> Plan:
             model=job.task.forward_model,
             force=force,
         )
-        return Plan(job, job.settings, store, tuple(range(job.settings.runs)))
+        return Plan(job, store, tuple(range(job.settings.runs)))
     store = Store.edit(path)
     try:
         return _resume(job, store)
@@ -84,22 +82,17 @@ def _plan_for_zip(job: Job, path: Path) -> Plan:
 def _resume(job: Job, store: Store) -> Plan:
     """The runs that a store lacks; a difference that would change the bits is refused."""
     path = job.folder
-    if store.attrs["sha256"] != pixels_digest(job.image.pixels):
-        other = store.attrs["image"]
-        msg = (
-            f"{path} holds the fit of other pixels ({other}): use another -o to keep both, "
-            "or -f to overwrite"
-        )
-        raise DipError(msg)
-    if job.flash and store.attrs.get("flash_sha256") != pixels_digest(job.flash.pixels):
-        msg = (
-            f"{path} holds a fit from another flash image: use another -o to keep both, "
-            "or -f to overwrite"
-        )
-        raise DipError(msg)
+    other = store.attrs["image"]
+    for key, image, what in (
+        ("sha256", job.image, f"the fit of other pixels ({other})"),
+        ("flash_sha256", job.flash, "a fit from another flash image"),
+    ):
+        if image and store.attrs.get(key) != pixels_digest(image.pixels):
+            msg = f"{path} holds {what}: use another -o to keep both, or -f to overwrite"
+            raise DipError(msg)
     runs = {run.number: run.attrs for run in store.runs}
     if not runs:
-        return Plan(job, job.settings, store, tuple(range(job.settings.runs)))
+        return Plan(job, store, tuple(range(job.settings.runs)))
     first = next(iter(runs.values()))
     config = first["config"]
     same = {name: text for name, text in job.settings.config().items() if config.get(name) == text}
@@ -114,7 +107,7 @@ def _resume(job: Job, store: Store) -> Plan:
         )
         raise DipError(msg)
     missing = [k for k in range(settings.runs) if not _is_done(runs.get(k), settings)]
-    return Plan(job, settings, store, tuple(missing))
+    return Plan(replace(job, settings=settings), store, tuple(missing))
 
 
 def _adopt(settings: Settings, requested: Settings, recorded: Settings) -> Settings:

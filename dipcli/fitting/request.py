@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,12 +12,11 @@ import numpy as np
 
 from dipcli.degrade.maskfile import MaskFile
 from dipcli.errors import DipError, UsageError
-from dipcli.fitting import outputs, tasks
+from dipcli.fitting import outputs
 from dipcli.fitting.code import refuse_unnamed_code
 from dipcli.fitting.job import Job
 from dipcli.fitting.settings import Settings
 from dipcli.images import Image
-from dipcli.measure.inputs import read_reference
 from dipcli.store import read_run
 
 
@@ -37,33 +37,21 @@ class Request:
 
     def job(self, source: str, image: Image, template: str | None) -> Job:
         """The job of an image; `template` names its store."""
-        settings = self.settings()
-        values = template_fields(source, image, settings)
+        values = template_fields(source, image, self.settings())
         if self.mask is not None:
             mask = MaskFile(outputs.fill(self.mask, values), self.mask_invert)
             image = mask.apply(image, np.random.default_rng(0))
-        task = tasks.resolve(settings.task, image, source)
-        clean = flash = None
-        if self.clean is not None:
-            larger = task.size(image.size) != image.size
-            path = outputs.fill(self.clean, values)
-            clean = read_reference(path, image, "--clean", any_size=larger)
-        if task.needs_flash:
-            flash = read_reference(task.path, image, "--task flash")
-        store = outputs.fill(template, values) if template else ""
-        hidden = str(self.scratch / f"{values['stem']}-p{image.page}.zarr")
-        folder = store.removesuffix(".zip") if store.endswith(".zarr.zip") else store
+        # two images of one name, from two folders, are fitted in two stores
+        hidden = Path(tempfile.mkdtemp(dir=self.scratch), f"{values['stem']}-p{image.page}.zarr")
         return Job.make(
             image,
             self.options,
             name=f"{source} page {image.page}" if image.page > 1 else source,
-            folder=hidden if store in ("", "-") else folder,
-            store=store,
+            store=outputs.fill(template or "", values),
+            hidden=str(hidden),
             preset=self.preset,
             like=self.like,
-            task=task,
-            clean=clean,
-            flash=flash,
+            clean=None if self.clean is None else outputs.fill(self.clean, values),
             fields=values,
         )
 
