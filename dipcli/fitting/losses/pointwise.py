@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from dipcli.fitting.losses.base import Loss, Target
 from dipcli.lazy import Tensor
@@ -20,7 +19,7 @@ class Mse(Loss):
     It is the negative log likelihood of such noise.
     """
 
-    name: ClassVar[str] = "mse"
+    name = "mse"
 
     def __call__(self, output: Tensor, target: Target) -> Tensor:
         if target.known is None:
@@ -35,7 +34,7 @@ class L1(Loss):
     A pixel that is far off counts no more than it is off.
     """
 
-    name: ClassVar[str] = "l1"
+    name = "l1"
 
     def __call__(self, output: Tensor, target: Target) -> Tensor:
         return target.mean((output - target.values).abs())
@@ -48,7 +47,7 @@ class Huber(Loss):
     It is twice the usual loss (Huber 1964): below DELTA it is the squared difference itself.
     """
 
-    name: ClassVar[str] = "huber"
+    name = "huber"
 
     def __call__(self, output: Tensor, target: Target) -> Tensor:
         return target.mean(2 * F.huber_loss(output, target.values, reduction="none", delta=DELTA))
@@ -63,7 +62,7 @@ class Poisson(Loss):
     does not move the minimum, so nobody has to know it.
     """
 
-    name: ClassVar[str] = "poisson"
+    name = "poisson"
 
     def __call__(self, output: Tensor, target: Target) -> Tensor:
         q, y = (x.clamp(min=0) + DARK for x in (output, target.values))

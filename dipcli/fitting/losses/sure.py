@@ -7,7 +7,7 @@ As in Jo, Chun and Choi (ICCV 2021), but the divergence comes from a small chang
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from dipcli.errors import UsageError
 from dipcli.fitting.losses.base import GRAY_LEVELS, Nudge, Target
@@ -28,10 +28,10 @@ class Sure(Mse):
     It is the squared difference + 2 sigma^2 divergence - sigma^2, per known number.
     """
 
-    name: ClassVar[str] = "sure"
-    needs_whole_image: ClassVar[bool] = True
-    exact: ClassVar[bool] = True
-    passes: ClassVar[int] = 2  # both are descended
+    name = "sure"
+    needs_whole_image = True
+    exact = True
+    passes = 2  # both are descended
     sigma: float = value(0, above=True)
 
     def extra(self, output: Tensor, target: Target, nudge: Nudge) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from dipcli.fitting.losses.base import Nudge, Target
 from dipcli.fitting.losses.pointwise import Mse
@@ -18,8 +17,8 @@ class Tv(Mse):
     The variation is that of the output itself, whatever the task compares; known pixels or not.
     """
 
-    name: ClassVar[str] = "tv"
-    needs_whole_image: ClassVar[bool] = True
+    name = "tv"
+    needs_whole_image = True
     weight: float = value(0, above=True, label="W")
 
     def extra(self, output: Tensor, target: Target, nudge: Nudge) -> Tensor:

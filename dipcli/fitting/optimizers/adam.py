@@ -7,7 +7,7 @@ state would have to be taken apart for every checkpoint.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
@@ -26,7 +26,7 @@ CONVOLUTION = 4  # dimensions of weights: sgld moves these alone, as published
 class Adam(Optimizer):
     """Adam"""
 
-    name: ClassVar[str] = "adam"
+    name = "adam"
     decay = 0.0  # of the weights, in the gradient
 
     def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
@@ -68,8 +68,8 @@ class Sgld(Adam):
     step is one of Adam and then noise; no theory relates that noise to Adam.
     """
 
-    name: ClassVar[str] = "sgld"
-    samples: ClassVar[bool] = True
+    name = "sgld"
+    samples = True
     decay = 5e-8
 
     def step(self, loss: Tensor, again: Again, draw: Draw) -> None:

@@ -5,8 +5,6 @@ A step uses the whole image, so nothing is stochastic but the noise on the input
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from dipcli.fitting.optimizers.base import Again, Draw, Optimizer
 from dipcli.lazy import Tensor, torch
 
@@ -14,9 +12,9 @@ from dipcli.lazy import Tensor, torch
 class Sgd(Optimizer):
     """Plain gradient descent"""
 
-    name: ClassVar[str] = "sgd"
-    lr: ClassVar[float | None] = 1.0
-    moments: ClassVar[int] = 0
+    name = "sgd"
+    lr = 1.0
+    moments = 0
 
     def step(self, loss: Tensor, again: Again, draw: Draw) -> None:
         gradients = self.gradients(loss)

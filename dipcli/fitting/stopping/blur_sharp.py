@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -22,7 +21,7 @@ class BlurSharp(Rule):
     |mean r[i - 2n : i - n] - mean r[i - n + 1 : i]| < EPSILON, for the first time, at i > 2n.
     """
 
-    name: ClassVar[str] = "blur-sharp"
+    name = "blur-sharp"
 
     def begin(self, sigma: float) -> None:
         self.ratios = np.zeros(2 * WINDOW)  # of the iterations before this one, the last at the end

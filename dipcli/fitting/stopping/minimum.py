@@ -6,7 +6,6 @@ ES-WMV and ES-EMV are by Wang and others (TMLR 2023).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 
@@ -26,8 +25,8 @@ class Minimum(Rule):
     meaning anything: nothing counts until it has fallen to `fallen` times its maximum.
     """
 
-    patience: ClassVar[int] = 1000
-    fallen: ClassVar[float] = 0.5
+    patience = 1000
+    fallen = 0.5
     highest: float = field(default=0.0, init=False)
     lowest: float | None = field(default=None, init=False)
     waiting: int = field(default=0, init=False)
@@ -54,7 +53,7 @@ class WindowedVariance(Minimum):
     It is the mean over a sample of the pixels of the variance over the last outputs.
     """
 
-    name: ClassVar[str] = "es-wmv"
+    name = "es-wmv"
 
     def begin(self, sigma: float) -> None:
         self.count = 0
@@ -85,7 +84,7 @@ class ExponentialVariance(Minimum):
     Both have exponential weights, ALPHA, in place of a window.
     """
 
-    name: ClassVar[str] = "es-emv"
+    name = "es-emv"
 
     def begin(self, sigma: float) -> None:
         self.mean = np.zeros(0, np.float32)  # (n)
@@ -108,10 +107,10 @@ class SelfValidation(Minimum):
     The error is that of the running mean, which is the estimate.
     """
 
-    name: ClassVar[str] = "self-validation"
-    holds_out: ClassVar[float] = 0.02
-    patience: ClassVar[int] = 500
-    fallen: ClassVar[float] = 1.0  # an error is not small before anything was learned
+    name = "self-validation"
+    holds_out = 0.02
+    patience = 500
+    fallen = 1.0  # an error is not small before anything was learned
 
     def see(self, observation: Observation) -> bool:
         return self.follow(observation.iteration, observation.held_out)

@@ -16,17 +16,17 @@ from dipcli.fitting.tasks.base import Task, known_or
 class Denoise(Task):
     """Fit the image as it is, and stop before the noise is fitted"""
 
-    name: ClassVar[str] = "denoise"
-    denoises: ClassVar[bool] = True
+    name = "denoise"
+    denoises = True
 
 
 @dataclass(frozen=True)
 class Inpaint(Task):
     """Fill in unknown pixels, and keep the known ones as they are"""
 
-    name: ClassVar[str] = "inpaint"
-    stop: ClassVar[str] = "none"
-    denoises: ClassVar[bool] = True
+    name = "inpaint"
+    stop = "none"
+    denoises = True
 
     def estimate(self, output: Floats, target: Floats) -> Floats:
         return known_or(target, output)
@@ -42,9 +42,9 @@ class Dejpeg(Task):
     As published, compression is treated as noise: it is not linear.
     """
 
-    name: ClassVar[str] = "dejpeg"
-    stop: ClassVar[str] = "none"
-    undoes: ClassVar[str] = "jpeg"
+    name = "dejpeg"
+    stop = "none"
+    undoes = "jpeg"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Enhance(Task):
     clip(img + clip(img - out)).
     """
 
-    name: ClassVar[str] = "enhance"
+    name = "enhance"
     values: ClassVar[Mapping[str, Any]] = {"iterations": 100, "average": 0.0, "stop": "none"}
 
     def estimate(self, output: Floats, target: Floats) -> Floats:
