@@ -235,7 +235,7 @@ def _announce(fits: Iterable[tuple[Job, int]], parallel: int) -> None:
     alike: dict[Any, list[Job]] = {}
     for job, runs in fits:
         if runs:
-            key = job.fields.get("source"), job.size, job.settings, runs
+            key = job.source, job.size, job.settings, runs
             alike.setdefault(key, []).append(job)
         else:
             console.note(f"{job.store or job.name} is finished already")

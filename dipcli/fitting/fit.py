@@ -176,6 +176,7 @@ def _job(number: int, words: Mapping[str, Any], scratch: Path) -> Job:
         image,
         options,
         name=name,
+        source=name,
         store=store,
         hidden=str(scratch / f"{number}.zarr"),
         preset=preset,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,14 @@ class Job:
     """Everything that one image's fit depends on."""
 
     image: Image
-    name: str  # of the image, as the user wrote it
+    name: str  # of the image
+    source: str  # what the user wrote; it tells which pages belong together
     settings: Settings  # settled by the image
     requested: Settings  # as the user wrote them, before the image settled what is "auto"
     folder: str  # where the store is while it is fitted
     store: str  # what is left of it: a folder, a .zarr.zip, "-" (stdout) or "" (nothing)
     clean: Image | None = None
     flash: Image | None = None  # a second image, of --task flash
-    fields: Mapping[str, Any] = field(default_factory=dict)  # of the templates of outputs
 
     def __post_init__(self) -> None:
         needing = [m for m in self.settings.records() if MEASURES.find(m).needs == "clean"]
@@ -46,12 +47,12 @@ class Job:
         options: Mapping[str, Any],
         *,
         name: str,
+        source: str,
         store: str,
         hidden: str,
         preset: str | None = None,
         like: Mapping[str, Any] | None = None,
         clean: Any = None,
-        fields: Mapping[str, Any] | None = None,
     ) -> Job:
         """The job of an image: its settings are those of the preset, of its task and its size.
 
@@ -68,7 +69,7 @@ class Job:
         fixed = "depth" in options or "stride" in options
         settled = settings.settle(task, size, image.pixels, fixed_depth=fixed)
         folder = hidden if store in ("", "-") else store.removesuffix(".zip")
-        return cls(image, name, settled, requested, folder, store, clean, flash, fields or {})
+        return cls(image, name, source, settled, requested, folder, store, clean, flash)
 
     @classmethod
     def from_store(cls, name: str, options: Mapping[str, Any]) -> Job:
@@ -85,11 +86,16 @@ class Job:
             clean = image_part(store, "clean") if store.clean is not None else None
             flash = image_part(store, "flash") if store.flash is not None else None
             image_name = str(store.attrs["image"])
-        return cls(image, image_name, settings, settings, name, name, clean, flash)
+        return cls(image, image_name, name, settings, settings, name, name, clean, flash)
 
     @property
     def task(self) -> Task:
         return self.settings.parsed_task
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What fills the fields of templates."""
+        return template_fields(self.source, self.image, self.settings)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -123,3 +129,25 @@ class Job:
         numbers = len(self.settings.saves()) * per_frame
         images = sum(i.pixels.size for i in (self.image, self.clean, self.flash) if i)
         return self.settings.runs * ((numbers + 4) * pixels + self.cost.state) + 4 * images
+
+
+def template_fields(source: str, image: Image, settings: Settings) -> dict[str, Any]:
+    """What fills the fields of templates, before there is a job."""
+    return {
+        "stem": stem(source),
+        "dir": "." if source.startswith("builtin:") else str(Path(source).parent),
+        "page": image.page,
+        "seed": settings.seed,
+        "arch": settings.arch,
+    }
+
+
+def stem(name: str) -> str:
+    """`a/noisy.ome.tif` -> noisy.ome; `builtin:triangle:0.5` -> triangle-0.5."""
+    if name.startswith("builtin:"):
+        return name.removeprefix("builtin:").replace(":", "-")
+    path = Path(name.rstrip("/"))
+    part = re.search(r"([^/]+)\.zarr(?:\.zip)?/(.+)", name)
+    if part:  # of a store
+        return f"{part[1]}-{part[2].replace('/', '-').replace('@', '-')}"
+    return path.stem or path.name

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 from dipcli import __version__
@@ -46,17 +45,6 @@ def fill(template: str, values: Mapping[str, Any]) -> str:
 def has_field(template: str, *names: str) -> bool:
     """Whether a template has one of these fields."""
     return any(f"{{{name}}}" in template for name in names)
-
-
-def stem(name: str) -> str:
-    """`a/noisy.ome.tif` -> noisy.ome; `builtin:triangle:0.5` -> triangle-0.5."""
-    if name.startswith("builtin:"):
-        return name.removeprefix("builtin:").replace(":", "-")
-    path = Path(name.rstrip("/"))
-    part = re.search(r"([^/]+)\.zarr(?:\.zip)?/(.+)", name)
-    if part:  # of a store
-        return f"{part[1]}-{part[2].replace('/', '-').replace('@', '-')}"
-    return path.stem or path.name
 
 
 def store_template(output: str | None, image: str | None, pages: int, inputs: int) -> str | None:
@@ -147,7 +135,7 @@ def _outputs(template: str | None, jobs: Sequence[Job], option: str) -> list[Out
                 values |= {"run": k, "seed": job.settings.seed + k}
             found.setdefault(fill(template, values), []).append((job, k))
     for path, parts in found.items():
-        if len({(job.fields.get("source"), k) for job, k in parts}) > 1:
+        if len({(job.source, k) for job, k in parts}) > 1:
             msg = (
                 f"{option} {template}: several images would be named {path}; add "
                 "{stem}, {page} or {run} to the template"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from dipcli.degrade.maskfile import MaskFile
 from dipcli.errors import DipError, UsageError
 from dipcli.fitting import outputs
 from dipcli.fitting.code import refuse_unnamed_code
-from dipcli.fitting.job import Job
+from dipcli.fitting.job import Job, template_fields
 from dipcli.fitting.settings import Settings
 from dipcli.images import Image
 from dipcli.store import read_run
@@ -47,33 +47,20 @@ class Request:
             image,
             self.options,
             name=f"{source} page {image.page}" if image.page > 1 else source,
+            source=source,
             store=outputs.fill(template or "", values),
             hidden=str(hidden),
             preset=self.preset,
             like=self.like,
             clean=None if self.clean is None else outputs.fill(self.clean, values),
-            fields=values,
         )
-
-
-def template_fields(source: str, image: Image, settings: Settings) -> dict[str, Any]:
-    """What fills the fields of templates; `source` tells which pages belong together."""
-    return {
-        "source": source,
-        "stem": outputs.stem(source),
-        "dir": "." if source.startswith("builtin:") else str(Path(source).parent),
-        "page": image.page,
-        "seed": settings.seed,
-        "arch": settings.arch,
-    }
 
 
 def resumed_jobs(names: Sequence[str], options: Mapping[str, Any]) -> Iterator[Job | DipError]:
     """`--resume`: stores record what is fitted in them, and how."""
     for name in names:
         try:
-            job = Job.from_store(name, options)
-            yield replace(job, fields=template_fields(name, job.image, job.settings))
+            yield Job.from_store(name, options)
         except UsageError:
             raise
         except DipError as error:

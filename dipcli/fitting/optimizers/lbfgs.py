@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dipcli.errors import UsageError
-from dipcli.fitting.optimizers.adam import Adam
 from dipcli.fitting.optimizers.base import Again, Draw, Optimizer, State, fill, flat
+from dipcli.fitting.optimizers.first_order import Adam
 from dipcli.lazy import Tensor, torch
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Adam (Kingma and Ba, 2015), by torch's fused kernel; and Langevin dynamics, Adam with noise.
+"""Optimizers that follow the gradient: plain descent, Adam, and Langevin dynamics.
 
 Not torch.optim: its first use imports torch's compiler, which takes a second and a half, and its
 state would have to be taken apart for every checkpoint.
@@ -23,8 +23,28 @@ NOISE = 2.0  # the sigma of sgld, in learning rates
 CONVOLUTION = 4  # dimensions of weights: sgld moves these alone, as published
 
 
+class Sgd(Optimizer):
+    """Plain gradient descent
+
+    The optimizer of the theorems about networks, without momentum. A step uses the whole image, so
+    nothing is stochastic but the noise on the input, if there is any.
+    """
+
+    name = "sgd"
+    lr = 1.0
+    moments = 0
+
+    def step(self, loss: Tensor, again: Again, draw: Draw) -> None:
+        gradients = self.gradients(loss)
+        with torch.no_grad():
+            torch._foreach_add_(self.parameters, gradients, alpha=-self.rate)
+
+
 class Adam(Optimizer):
-    """Adam"""
+    """Adam
+
+    Kingma and Ba (2015), by torch's fused kernel.
+    """
 
     name = "adam"
     decay = 0.0  # of the weights, in the gradient
