@@ -16,6 +16,7 @@ from dipcli.fitting.batch import pack_if_asked, run_jobs
 from dipcli.fitting.code import refuse_unnamed_code
 from dipcli.fitting.job import Job
 from dipcli.fitting.progress import TextProgress
+from dipcli.fitting.request import Request
 from dipcli.fitting.result import Result, read_result
 from dipcli.fitting.run import News, Tell
 from dipcli.images import Image, as_image
@@ -96,7 +97,7 @@ def fit_many(
     bar = TextProgress() if progress and not callable(progress) else None
     tell: Tell = bar or (progress if callable(progress) else lambda _: None)
     with tempfile.TemporaryDirectory(prefix="dip-fit-") as scratch, signals.Graceful() as stopped:
-        made = [_job(k, words, Path(scratch)) for k, words in enumerate(jobs)]
+        made = [_job(words, Path(scratch)) for words in jobs]
         run_jobs(
             made,
             tell=tell,
@@ -134,7 +135,7 @@ def frames(
     from dipcli.fitting.hardware import Hardware
     from dipcli.fitting.loop import Fit
 
-    job = _job(0, {"image": image, "preset": preset, "like": like, **options}, Path())
+    job = _job({"image": image, "preset": preset, "like": like, **options})
     hardware = Hardware.choose(job.settings, job.cost.flops)
     before = torch.get_num_threads()
     torch.set_num_threads(hardware.threads)
@@ -151,7 +152,7 @@ def frames(
         torch.set_num_threads(before)
 
 
-def _job(number: int, words: Mapping[str, Any], scratch: Path) -> Job:
+def _job(words: Mapping[str, Any], scratch: Path = Path()) -> Job:
     """A job from the arguments of `fit`."""
     options = {k: v for k, v in words.items() if v is not None}
     if "image" not in options:
@@ -169,17 +170,4 @@ def _job(number: int, words: Mapping[str, Any], scratch: Path) -> Job:
         measures = options["record"]
         measures = measures if isinstance(measures, (list, tuple)) else [measures]
         options["record"] = ",".join(m if isinstance(m, str) else MEASURES.add(m) for m in measures)
-    for key in ("threads", "jobs", "lipschitz"):
-        if key in options:
-            options[key] = str(options[key])
-    return Job.make(
-        image,
-        options,
-        name=name,
-        source=name,
-        store=store,
-        hidden=str(scratch / f"{number}.zarr"),
-        preset=preset,
-        like=like,
-        clean=clean,
-    )
+    return Request(options, preset, like, clean, scratch=scratch).job(name, image, store)

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dipcli.errors import DipError, UsageError
-from dipcli.fitting import tasks
 from dipcli.fitting.code import refuse_unnamed_code
 from dipcli.fitting.settings import Settings
 from dipcli.fitting.tasks import Task
 from dipcli.images import Image
-from dipcli.measure.inputs import read_reference
 from dipcli.nets.cost import Cost, cost
 from dipcli.registry import MEASURES, OPTIMIZERS
 from dipcli.store import Store, image_part, open_store
@@ -41,37 +39,6 @@ class Job:
             raise UsageError(msg)
 
     @classmethod
-    def make(
-        cls,
-        image: Image,
-        options: Mapping[str, Any],
-        *,
-        name: str,
-        source: str,
-        store: str,
-        hidden: str,
-        preset: str | None = None,
-        like: Mapping[str, Any] | None = None,
-        clean: Any = None,
-    ) -> Job:
-        """The job of an image: its settings are those of the preset, of its task and its size.
-
-        The fit is in `hidden` where nothing is left of it; `clean` is an image or its name.
-        """
-        requested = Settings(preset, like=like, **options)
-        task = tasks.resolve(requested.task, image, name)
-        if clean is not None:
-            larger = task.size(image.size) != image.size
-            clean = read_reference(clean, image, "--clean", any_size=larger)
-        flash = read_reference(task.path, image, "--task flash") if task.needs_flash else None
-        settings = Settings(preset, like=like, **{**options, "task": str(task)})
-        size = task.size(image.size, clean.size if clean else None)
-        fixed = "depth" in options or "stride" in options
-        settled = settings.settle(task, size, image.pixels, fixed_depth=fixed)
-        folder = hidden if store in ("", "-") else store.removesuffix(".zip")
-        return cls(image, name, source, settled, requested, folder, store, clean, flash)
-
-    @classmethod
     def from_store(cls, name: str, options: Mapping[str, Any]) -> Job:
         """The job that a store records, to go on with it; options win over what it records."""
         with open_store(name) as store:
@@ -83,10 +50,10 @@ class Job:
             refuse_unnamed_code(name, config, options)
             settings = Settings(like=config, **options)
             image = image_part(store, "target")
-            clean = image_part(store, "clean") if store.clean is not None else None
-            flash = image_part(store, "flash") if store.flash is not None else None
+            references = {"clean": store.clean, "flash": store.flash}
+            others = {k: image_part(store, k) for k, v in references.items() if v is not None}
             image_name = str(store.attrs["image"])
-        return cls(image, image_name, name, settings, settings, name, name, clean, flash)
+        return cls(image, image_name, name, settings, settings, name, name, **others)
 
     @property
     def task(self) -> Task:
