@@ -130,10 +130,8 @@ def _outputs(template: str | None, jobs: Sequence[Job], option: str) -> list[Out
     for job in jobs:
         per_run = has_field(template, "run", "seed")
         for k in range(job.settings.runs) if per_run else [None]:
-            values = dict(job.fields)
-            if k is not None:
-                values |= {"run": k, "seed": job.settings.seed + k}
-            found.setdefault(fill(template, values), []).append((job, k))
+            own = {} if k is None else {"run": k, "seed": job.settings.seed + k}
+            found.setdefault(fill(template, job.fields | own), []).append((job, k))
     for path, parts in found.items():
         if len({(job.source, k) for job, k in parts}) > 1:
             msg = (

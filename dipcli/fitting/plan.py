@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,9 @@ class Plan:
 
 def plan(job: Job, *, force: bool) -> Plan:
     """Open or make the store of a job; `force` replaces a store that holds another fit."""
-    zipped, path = Path(job.store), Path(job.folder)
-    if job.store.endswith(".zip") and zipped.exists() and not force:
-        return _plan_for_zip(job, zipped)
-    if force or not path.exists():
+    path = Path(job.folder)
+    zipped = job.store.endswith(".zip") and Path(job.store).exists()
+    if force or not (zipped or path.exists()):
         store = Store.create(
             path,
             job.image,
@@ -61,21 +61,16 @@ def plan(job: Job, *, force: bool) -> Plan:
             model=job.task.forward_model,
             force=force,
         )
-        return Plan(job, store, tuple(range(job.settings.runs)))
-    store = Store.edit(path)
-    try:
-        return _resume(job, store)
-    except BaseException:
-        store.close()
-        raise
-
-
-def _plan_for_zip(job: Job, path: Path) -> Plan:
-    """What a `.zarr.zip` of an earlier call holds: it is complete, or it is refused."""
-    found = _resume(job, open_store(str(path)))
-    if found.missing:
-        msg = f"{path} lacks runs or iterations, and a zip is read only; -f overwrites it"
-        raise OutputExists(msg)
+    else:
+        store = open_store(job.store) if zipped else Store.edit(path)
+    with ExitStack() as undo:
+        undo.callback(store.close)
+        found = _resume(job, store)
+        if zipped and found.missing and not force:
+            name = Path(job.store)
+            msg = f"{name} lacks runs or iterations, and a zip is read only; -f overwrites it"
+            raise OutputExists(msg)
+        undo.pop_all()
     return found
 
 
@@ -91,23 +86,26 @@ def _resume(job: Job, store: Store) -> Plan:
             msg = f"{path} holds {what}: use another -o to keep both, or -f to overwrite"
             raise DipError(msg)
     runs = {run.number: run.attrs for run in store.runs}
-    if not runs:
-        return Plan(job, store, tuple(range(job.settings.runs)))
-    first = next(iter(runs.values()))
-    config = first["config"]
-    same = {name: text for name, text in job.settings.config().items() if config.get(name) == text}
-    refuse_unnamed_code(path, config, same)
-    recorded = Settings(like=config)
-    settings = _adopt(job.settings, job.requested, recorded)
-    different = _differences(settings, recorded, first)
-    if different:
-        msg = (
-            f"{path} used {'; '.join(different)}: use the same settings to resume, "
-            "another -o to keep both, or -f to overwrite"
-        )
-        raise DipError(msg)
-    missing = [k for k in range(settings.runs) if not _is_done(runs.get(k), settings)]
-    return Plan(replace(job, settings=settings), store, tuple(missing))
+    if runs:
+        first = next(iter(runs.values()))
+        config, asked = first["config"], job.settings.config()
+        same = {name: text for name, text in asked.items() if config.get(name) == text}
+        refuse_unnamed_code(path, config, same)
+        recorded = Settings(like=config)
+        job = replace(job, settings=_adopt(job.settings, job.requested, recorded))
+        if different := _differences(job.settings, recorded, first):
+            msg = (
+                f"{path} used {'; '.join(different)}: use the same settings to resume, "
+                "another -o to keep both, or -f to overwrite"
+            )
+            raise DipError(msg)
+    done = {
+        k
+        for k, attrs in runs.items()
+        if attrs["status"] == "complete"
+        and attrs["config"]["iterations"] >= job.settings.iterations
+    }
+    return Plan(job, store, tuple(k for k in range(job.settings.runs) if k not in done))
 
 
 def _adopt(settings: Settings, requested: Settings, recorded: Settings) -> Settings:
@@ -151,9 +149,3 @@ def _differences(settings: Settings, recorded: Settings, attrs: Mapping[str, Any
 
 def _word(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _is_done(attrs: Mapping[str, Any] | None, settings: Settings) -> bool:
-    if attrs is None or attrs["status"] != "complete":
-        return False
-    return bool(attrs["config"]["iterations"] >= settings.iterations)
