@@ -54,7 +54,7 @@ class Request:
             path = outputs.fill(clean, values) if isinstance(clean, str) else clean
             larger = task.size(image.size) != image.size
             clean = read_reference(path, image, "--clean", any_size=larger)
-        flash = read_reference(task.path, image, "--task flash") if task.needs_flash else None
+        flash = read_reference(task.path, image, "--task flash") if task.path else None
         size = task.size(image.size, clean.size if clean else None)
         fixed = "depth" in self.options or "stride" in self.options
         settings = self.settings(task=str(task))

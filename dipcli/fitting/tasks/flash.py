@@ -22,7 +22,6 @@ class Flash(Task):
     name = "flash"
     stop = "none"
     values: ClassVar[Mapping[str, Any]] = {"input": "image"}
-    needs_flash = True
     image: str = value()
 
     @property
