@@ -112,7 +112,7 @@ def fit_many(
             raise errors[0]
         for job in made:
             pack_if_asked(job)
-        return [read_result(job, keep=bool(job.store)) for job in made]
+        return [read_result(job) for job in made]
 
 
 def frames(

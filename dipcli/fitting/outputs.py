@@ -13,7 +13,7 @@ from typing import Any
 from dipcli import __version__
 from dipcli.errors import UsageError
 from dipcli.fitting.job import Job
-from dipcli.fitting.result import restored_image, spread_image
+from dipcli.fitting.result import output_image
 from dipcli.fitting.settings import Settings
 from dipcli.images import Image, is_up_to_date
 from dipcli.store import pixels_digest
@@ -108,8 +108,7 @@ class Output:
 
     def pages(self) -> list[Image]:
         """Read the pages from the stores of their fits."""
-        read = spread_image if self.std else restored_image
-        return [read(job, self.run) for job in self.jobs]
+        return [output_image(job, self.run, std=self.std) for job in self.jobs]
 
 
 def image_outputs(image: str | None, std: str | None, jobs: Sequence[Job]) -> list[Output]:

@@ -40,8 +40,8 @@ class Result:
         return f"<Result: {self.status}, iteration {self.iteration} ({self.rule}){quality}>"
 
 
-def read_result(job: Job, *, keep: bool) -> Result:
-    """The result of a job, from its store; `keep` leaves that open in the result."""
+def read_result(job: Job) -> Result:
+    """The result of a job, from its store, which stays open in the result if it is kept."""
     store = job.open_store()
     runs = store.runs
     attrs = [run.attrs for run in runs]
@@ -64,9 +64,9 @@ def read_result(job: Job, *, keep: bool) -> Result:
         status=status,
         seconds=sum(float(a.get("seconds") or 0) for a in attrs),
         settings=Settings(like=attrs[0]["config"]),
-        store=store if keep else None,
+        store=store if job.store else None,
     )
-    if not keep:
+    if not job.store:
         store.close()
     return result
 
@@ -102,23 +102,15 @@ def _as_spread(image: Image, pixels: Floats) -> Image:
 # -- the images of a store -------------------------------------------------------------------------
 
 
-def restored_image(job: Job, run: int | None = None) -> Image:
-    """The estimate of a run, or the mean of all runs, as an image like the original."""
+def output_image(job: Job, run: int | None, *, std: bool) -> Image:
+    """The estimate of a run, or the mean of all runs, like the original; or the spread of them."""
     with job.open_store() as store:
         image = image_part(store, f"run-{run or 0}/estimate")
-        pixels = restored_pixels(store, run)
-        assert pixels is not None  # the runs are complete, or nobody would ask
-        return image.with_pixels(pixels)
-
-
-def spread_image(job: Job, run: int | None = None) -> Image:
-    """The standard deviation over samples or runs, as an image."""
-    with job.open_store() as store:
-        pixels = spread_pixels(store, run)
-        if pixels is None:
+        pixels = spread_pixels(store, run) if std else restored_pixels(store, run)
+        if pixels is None:  # the runs are complete, so each has an estimate
             msg = f"{job.name}: the fit ended before it had two samples for --std"
             raise DipError(msg)
-        return _as_spread(image_part(store, f"run-{run or 0}/estimate"), pixels)
+        return _as_spread(image, pixels) if std else image.with_pixels(pixels)
 
 
 def restored_pixels(store: Store, run: int | None = None) -> Floats | None:

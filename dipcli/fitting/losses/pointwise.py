@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dipcli.fitting.losses.base import Loss, Target
 from dipcli.lazy import Tensor
 from dipcli.lazy import functional as F  # noqa: N812
@@ -12,7 +10,6 @@ DELTA = 0.05  # 13/255: below it huber counts differences as mse does, beyond as
 DARK = 1e-3  # of full scale, a quarter of a gray level: poisson's, for the logarithm of 0
 
 
-@dataclass(frozen=True)
 class Mse(Loss):
     """Mean squared difference: for white Gaussian noise
 
@@ -27,7 +24,6 @@ class Mse(Loss):
         return target.mean((output - target.values).square())
 
 
-@dataclass(frozen=True)
 class L1(Loss):
     """Mean absolute difference: for outliers and impulse noise
 
@@ -40,7 +36,6 @@ class L1(Loss):
         return target.mean((output - target.values).abs())
 
 
-@dataclass(frozen=True)
 class Huber(Loss):
     """Squares of differences below 0.05, absolute values of larger ones
 
@@ -53,7 +48,6 @@ class Huber(Loss):
         return target.mean(2 * F.huber_loss(output, target.values, reduction="none", delta=DELTA))
 
 
-@dataclass(frozen=True)
 class Poisson(Loss):
     """Likelihood of photon counts
 

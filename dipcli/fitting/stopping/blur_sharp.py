@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from dipcli.fitting.stopping.base import Observation, Rule
@@ -14,7 +12,6 @@ WINDOW = 100  # n
 EPSILON = 0.01
 
 
-@dataclass
 class BlurSharp(Rule):
     """Stop when the ratio of blur and sharpness no longer changes
 

@@ -46,7 +46,6 @@ class Minimum(Rule):
         return False
 
 
-@dataclass
 class WindowedVariance(Minimum):
     """Stop at the least variance of the outputs over 100 iterations
 
@@ -77,7 +76,6 @@ class WindowedVariance(Minimum):
         return self.follow(observation.iteration, float(np.mean(squares - mean * mean)))
 
 
-@dataclass
 class ExponentialVariance(Minimum):
     """Stop at the least variance of the outputs about their running mean
 
@@ -100,7 +98,6 @@ class ExponentialVariance(Minimum):
         return observation.iteration >= START and self.follow(observation.iteration, self.variance)
 
 
-@dataclass
 class SelfValidation(Minimum):
     """Stop at the least error at one pixel in fifty that the fit does not see
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +11,6 @@ from dipcli.arrays import Floats
 from dipcli.fitting.tasks.base import Task, known_or
 
 
-@dataclass(frozen=True)
 class Denoise(Task):
     """Fit the image as it is, and stop before the noise is fitted"""
 
@@ -20,7 +18,6 @@ class Denoise(Task):
     denoises = True
 
 
-@dataclass(frozen=True)
 class Inpaint(Task):
     """Fill in unknown pixels, and keep the known ones as they are"""
 
@@ -35,7 +32,6 @@ class Inpaint(Task):
         return np.where(np.isnan(target), std, 0)
 
 
-@dataclass(frozen=True)
 class Dejpeg(Task):
     """Remove the artefacts of JPEG compression
 
@@ -47,7 +43,6 @@ class Dejpeg(Task):
     undoes = "jpeg"
 
 
-@dataclass(frozen=True)
 class Enhance(Task):
     """Sharpen: add the difference between the image and a short fit
 
