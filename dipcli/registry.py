@@ -324,10 +324,10 @@ LOSSES = Registry(
         l1="pointwise:L1",
         huber="pointwise:Huber",
         poisson="pointwise:Poisson",
-        tv="tv:Tv",
+        tv="terms:Tv",
         spectral="spectral:Spectral",
         dc="dc:Dc",
-        sure="sure:Sure",
+        sure="terms:Sure",
     ),
     adapt="dipcli.fitting.losses.base:adapt",
 )
@@ -336,9 +336,9 @@ OPTIMIZERS = Registry(
     "optimizer",
     _in(
         "fitting.optimizers",
-        adam="adam:Adam",
-        sgd="sgd:Sgd",
+        adam="first_order:Adam",
+        sgd="first_order:Sgd",
         lbfgs="lbfgs:Lbfgs",
-        sgld="adam:Sgld",
+        sgld="first_order:Sgld",
     ),
 )

@@ -194,6 +194,26 @@ def test_several_runs_one_image_or_one_each(dip, tmp_path):
     assert {"r0-0.png", "r1-1.png"} <= {path.name for path in tmp_path.iterdir()}
 
 
+def test_a_store_named_zip_is_packed_whatever_its_stem(dip, tmp_path):
+    quick = (*TINY, "--iterations", "5", "--stop", "none")
+    done = dip("fit", TRIANGLE, *quick, "-o", "traj.zip")
+    assert done.stdout == b"traj.zip\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["traj.zip"]
+    assert runs_of(tmp_path / "traj.zip")[0].iterations.tolist()[-1] == 5
+
+
+def test_images_of_one_name_in_two_folders_are_fits_of_their_own(dip, tmp_path):
+    """Without -o neither names a store, so the hidden ones must not meet."""
+    for folder, sigma in (("a", "0"), ("b", "80")):
+        (tmp_path / folder).mkdir()
+        dip("corrupt", TRIANGLE, f"gaussian:{sigma}", "-o", f"{folder}/x.png")
+    words = ("fit", "a/x.png", "b/x.png", *TINY, "--iterations", "5", "--stop", "none")
+    done = dip(*words, "--image", "{dir}/out.png")
+    assert done.returncode == 0
+    first, second = (read(str(tmp_path / folder / "out.png")).pixels for folder in "ab")
+    assert not np.array_equal(first, second)
+
+
 def test_names_that_would_clash(dip):
     for words in (
         ("a.png", "b.png", "-o", "x.zarr"),

@@ -12,8 +12,7 @@ from dipcli.fitting.losses import pointwise
 from dipcli.fitting.losses.base import Target
 from dipcli.fitting.losses.pointwise import Mse
 from dipcli.fitting.losses.spectral import Spectral
-from dipcli.fitting.losses.sure import divergence
-from dipcli.fitting.losses.tv import Tv
+from dipcli.fitting.losses.terms import Tv, divergence
 from dipcli.fitting.objective import Objective
 from dipcli.fitting.settings import Settings
 from dipcli.registry import LOSSES

@@ -9,8 +9,7 @@ import torch
 from dipcli.errors import UsageError
 from dipcli.fitting import tasks
 from dipcli.fitting.optimizers import lbfgs
-from dipcli.fitting.optimizers.adam import Adam, Sgld
-from dipcli.fitting.optimizers.sgd import Sgd
+from dipcli.fitting.optimizers.first_order import Adam, Sgd, Sgld
 from dipcli.fitting.samples import Samples
 from dipcli.fitting.settings import Settings
 from dipcli.images import read

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 
 import dipcli as dip
@@ -130,6 +131,21 @@ def test_arrays_and_files_are_taken_as_images(tmp_path, noisy):
     assert result.image.pixels.shape == (1, *pixels.shape)
     dip.write(tmp_path / "noisy.png", noisy)
     assert dip.fit(tmp_path / "noisy.png", iterations=1, **QUICK).image.size == noisy.size
+
+
+def test_a_clean_image_of_another_size_is_refused(noisy):
+    clean = np.zeros((31, 32), np.float32)
+    with pytest.raises(dip.DipError, match="--clean array is 32x31 with 1 channel"):
+        dip.fit(noisy, clean=clean, **QUICK, iterations=3)
+
+
+def test_filled_pixels_of_a_transparent_image_are_opaque(tmp_path, noisy):
+    levels = np.full((32, 32, 2), 255, np.uint8)  # gray and opacity
+    levels[0, :, 1], levels[1, :, 1] = 0, 128
+    PIL.Image.fromarray(levels, "LA").save(tmp_path / "holes.png")
+    image = dip.fit(dip.read(tmp_path / "holes.png"), **QUICK, iterations=3).image
+    assert not image.unknown.any()
+    assert image.alpha[:3, 0].round(2).tolist() == [1.0, 0.5, 1.0]
 
 
 def test_a_wrong_setting_names_the_nearest(noisy):

@@ -252,13 +252,15 @@ class _Work:
         """Pack what is to be packed, and print the name of the store that was written."""
         from dipcli.cli import streams
         from dipcli.fitting.batch import is_complete, pack_if_asked
-        from dipcli.fitting.result import restored_image
+        from dipcli.fitting.result import output_image
         from dipcli.images.preview import preview
         from dipcli.store import pack
 
         if console.Volume.verbose and animated() and is_complete(job):
             columns = shutil.get_terminal_size().columns
-            sys.stderr.writelines(f"{line}\n" for line in preview(restored_image(job), columns))
+            sys.stderr.writelines(
+                f"{line}\n" for line in preview(output_image(job, None, std=False), columns)
+            )
         if job.store == "-":
             if is_complete(job):
                 with streams.binary_stdout() as stdout:
@@ -277,7 +279,7 @@ def _announce(fits: Iterable[tuple[Job, int]], parallel: int) -> None:
     alike: dict[Any, list[Job]] = {}
     for job, runs in fits:
         if runs:
-            key = job.fields.get("source"), job.size, job.settings, runs
+            key = job.source, job.size, job.settings, runs
             alike.setdefault(key, []).append(job)
         else:
             console.note(f"{job.store or job.name} is finished already")

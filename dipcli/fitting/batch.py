@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
-from dataclasses import fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from dipcli.fitting.hardware import Hardware, find_device, parallel_fits
 from dipcli.fitting.job import Job
 from dipcli.fitting.plan import Plan, plan
 from dipcli.fitting.run import News, Stopped, Tell
-from dipcli.store import open_store, pack
+from dipcli.store import pack
+
+SECONDS_PER_NUMBER, OVERHEAD = 5e-9, 5e-3  # of a step, roughly; for the estimate of time only
 
 
 def run_jobs(
@@ -90,9 +92,8 @@ def describe(job: Job, parallel: int) -> dict[str, Any]:
     """The settings and the cost of a job, as --dry-run prints them."""
     height, width = job.size
     rows: dict[str, Any] = {"image": job.name, "store": job.store, "size": f"{width}x{height}"}
-    for f in fields(job.settings):
-        value = getattr(job.settings, f.name)
-        rows[f.name] = ",".join(map(str, value)) if isinstance(value, tuple) else value
+    for name, value in job.settings.config().items():
+        rows[name] = ",".join(map(str, value)) if isinstance(value, list) else value
     return rows | costs(job, parallel)
 
 
@@ -122,11 +123,7 @@ def plan_rows(jobs: Sequence[Job], parallel: int) -> list[dict[str, Any]]:
 def costs(job: Job, parallel: int) -> dict[str, Any]:
     """Where a job is computed, and what it takes."""
     cost = job.cost
-    hardware = Hardware.choose(job.settings, cost.flops, parallel)
-    return {
-        "device": hardware.device,
-        "precision": hardware.precision,
-        "threads": hardware.threads,
+    return asdict(Hardware.choose(job.settings, cost.flops, parallel)) | {
         "jobs": parallel,
         "parameters": cost.parameters,
         "gflop_per_step": cost.flops / 1e9,
@@ -137,19 +134,18 @@ def costs(job: Job, parallel: int) -> dict[str, Any]:
 
 def seconds(job: Job, parallel: int, runs: int) -> float:
     """Roughly how long the runs of a job take on this machine."""
-    threads = Hardware.choose(job.settings, job.cost.flops, parallel).threads
-    return job.seconds(machine.flops_per_second(), threads, parallel, runs)
-
-
-def store_path(job: Job) -> str:
-    """Where the store of a job is now: where it is fitted, or already packed."""
-    return job.folder if Path(job.folder).exists() else job.store
+    cost = job.cost
+    threads = Hardware.choose(job.settings, cost.flops, parallel).threads
+    # upsampled convolutions take a quarter; the rest of a step waits for memory
+    computing = cost.flops / (2 * machine.flops_per_second() * threads)
+    step = computing + SECONDS_PER_NUMBER * cost.activations + OVERHEAD
+    return -(-runs // parallel) * job.settings.iterations * step
 
 
 def is_complete(job: Job) -> bool:
     """Whether all runs of a job have come to their end."""
     try:
-        with open_store(store_path(job)) as store:
+        with job.open_store() as store:
             runs = store.runs
     except DipError:
         return False

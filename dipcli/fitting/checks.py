@@ -10,11 +10,11 @@ from typing import Any
 
 from dipcli.errors import UsageError
 
-KINDS = {
+KINDS: dict[type, tuple[Any, str]] = {
     bool: (bool, "true or false"),
     int: (Integral, "a whole number"),
     float: (Real, "a number"),
-    str: (str, "a text"),
+    str: ((str, Real), "a text"),  # threads=4 is written as it is read
 }
 
 

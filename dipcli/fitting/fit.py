@@ -12,12 +12,12 @@ import numpy as np
 
 from dipcli import signals
 from dipcli.errors import DipError, UsageError
-from dipcli.fitting import tasks
 from dipcli.fitting.batch import pack_if_asked, run_jobs
 from dipcli.fitting.code import refuse_unnamed_code
 from dipcli.fitting.job import Job
 from dipcli.fitting.outputs import check_store_name
 from dipcli.fitting.progress import TextProgress
+from dipcli.fitting.request import Request
 from dipcli.fitting.result import Result, read_result
 from dipcli.fitting.run import News, Tell
 from dipcli.images import Image, as_image
@@ -95,9 +95,10 @@ def fit_many(
     The first fit that fails raises its error when all others have ended.
     """
     errors: list[DipError] = []
-    tell: Tell = progress if callable(progress) else TextProgress() if progress else _ignore
+    bar = TextProgress() if progress and not callable(progress) else None
+    tell: Tell = bar or (progress if callable(progress) else lambda _: None)
     with tempfile.TemporaryDirectory(prefix="dip-fit-") as scratch, signals.Graceful() as stopped:
-        made = [_job(k, words, Path(scratch)) for k, words in enumerate(jobs)]
+        made = [_job(words, Path(scratch)) for words in jobs]
         run_jobs(
             made,
             tell=tell,
@@ -106,13 +107,13 @@ def fit_many(
             executor=executor,
             force=force,
         )
-        if isinstance(tell, TextProgress):
-            tell.close()
+        if bar:
+            bar.close()
         if errors:
             raise errors[0]
         for job in made:
             pack_if_asked(job)
-        return [read_result(job, keep=bool(job.store)) for job in made]
+        return [read_result(job) for job in made]
 
 
 def frames(
@@ -135,7 +136,7 @@ def frames(
     from dipcli.fitting.hardware import Hardware
     from dipcli.fitting.loop import Fit
 
-    job = _job(0, {"image": image, "preset": preset, "like": like, **options}, Path())
+    job = _job({"image": image, "preset": preset, "like": like, **options})
     hardware = Hardware.choose(job.settings, job.cost.flops)
     before = torch.get_num_threads()
     torch.set_num_threads(hardware.threads)
@@ -152,19 +153,14 @@ def frames(
         torch.set_num_threads(before)
 
 
-def _ignore(news: News) -> None:
-    """Nobody wants the news."""
-
-
-def _job(number: int, words: Mapping[str, Any], scratch: Path) -> Job:
+def _job(words: Mapping[str, Any], scratch: Path = Path()) -> Job:
     """A job from the arguments of `fit`."""
     options = {k: v for k, v in words.items() if v is not None}
     if "image" not in options:
         msg = 'a job needs an "image"'
         raise UsageError(msg)
     image, name = as_image(options.pop("image"), stretch=True)
-    clean, _ = as_image(options.pop("clean"), like=image) if "clean" in options else (None, "")
-    store = str(options.pop("store", ""))
+    clean, store = options.pop("clean", None), str(options.pop("store", ""))
     check_store_name(store, "store =", "as result.image")
     preset, like = options.pop("preset", None), options.pop("like", None)
     refuse_unnamed_code("the store of like=", like or {}, options)
@@ -176,21 +172,4 @@ def _job(number: int, words: Mapping[str, Any], scratch: Path) -> Job:
         measures = options["record"]
         measures = measures if isinstance(measures, (list, tuple)) else [measures]
         options["record"] = ",".join(m if isinstance(m, str) else MEASURES.add(m) for m in measures)
-    for key in ("threads", "jobs", "lipschitz"):
-        if key in options:
-            options[key] = str(options[key])
-    task = tasks.resolve(str(options.get("task", tasks.AUTO)), image, name)
-    flash = as_image(task.path, like=image)[0] if task.needs_flash else None
-    folder = store.removesuffix(".zip") if store.endswith(".zarr.zip") else store
-    return Job.make(
-        image,
-        options,
-        name=name,
-        folder=folder or str(scratch / f"{number}.zarr"),
-        store=store,
-        preset=preset,
-        like=like,
-        task=task,
-        clean=clean,
-        flash=flash,
-    )
+    return Request(options, preset, like, clean, scratch=scratch).job(name, image, store)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from dipcli.errors import DipError, UsageError
-from dipcli.fitting import tasks
 from dipcli.fitting.code import refuse_unnamed_code
 from dipcli.fitting.settings import Settings
 from dipcli.fitting.tasks import Task
 from dipcli.images import Image
-from dipcli.images.scale import clip_outliers
 from dipcli.nets.cost import Cost, cost
 from dipcli.registry import MEASURES, OPTIMIZERS
-from dipcli.store import image_part, open_store
-
-SECONDS_PER_NUMBER, OVERHEAD = 5e-9, 5e-3  # of a step, roughly; for the estimate of time only
+from dipcli.store import Store, image_part, open_store
 
 
 @dataclass(frozen=True)
@@ -27,16 +24,17 @@ class Job:
     """Everything that one image's fit depends on."""
 
     image: Image
-    name: str  # of the image, as the user wrote it
+    name: str  # of the image
+    source: str  # what the user wrote; it tells which pages belong together
     settings: Settings  # settled by the image
     requested: Settings  # as the user wrote them, before the image settled what is "auto"
     folder: str  # where the store is while it is fitted
     store: str  # what is left of it: a folder, a .zarr.zip, "-" (stdout) or "" (nothing)
     clean: Image | None = None
     flash: Image | None = None  # a second image, of --task flash
-    fields: Mapping[str, Any] = field(default_factory=dict)  # of the templates of outputs
     outputs: Mapping[str, str] = field(default_factory=dict)  # templates by "image" and "std"
     pages: int = 1  # of each of these outputs
+    total: int = 1  # pages of the file that the image is from
     remarks: tuple[str, ...] = ()  # to tell the user
 
     def __post_init__(self) -> None:
@@ -44,36 +42,6 @@ class Job:
         if needing and self.clean is None:
             msg = f"--record {needing[0]} compares with the clean image: add --clean"
             raise UsageError(msg)
-
-    @classmethod
-    def make(
-        cls,
-        image: Image,
-        options: Mapping[str, Any],
-        *,
-        name: str,
-        folder: str,
-        store: str,
-        preset: str | None = None,
-        like: Mapping[str, Any] | None = None,
-        task: Task | None = None,
-        clean: Image | None = None,
-        flash: Image | None = None,
-        **more: Any,
-    ) -> Job:
-        """The job of an image: its settings are those of the preset, of its task and its size."""
-        pixels, outliers = clip_outliers(image.pixels)
-        if outliers:
-            image = image.with_pixels(pixels)
-            count = f"{outliers} pixel{'s' * (outliers > 1)}"
-            more["remarks"] = (f"outliers are clipped for the fit: {count}",)
-        requested = Settings(preset, like=like, **options)
-        task = task or tasks.resolve(requested.task, image, name)
-        settings = Settings(preset, like=like, **{**options, "task": str(task)})
-        size = task.size(image.size, clean.size if clean else None)
-        fixed = "depth" in options or "stride" in options
-        settled = settings.settle(task, size, image.pixels, fixed_depth=fixed)
-        return cls(image, name, settled, requested, folder, store, clean, flash, **more)
 
     @classmethod
     def from_store(cls, name: str, options: Mapping[str, Any]) -> Job:
@@ -87,15 +55,17 @@ class Job:
             refuse_unnamed_code(name, config, options)
             settings = Settings(like=config, **options)
             image = image_part(store, "target")
-            clean = image_part(store, "clean") if store.clean is not None else None
-            flash = image_part(store, "flash") if store.flash is not None else None
+            references = {"clean": store.clean, "flash": store.flash}
+            others: dict[str, Any] = {
+                k: image_part(store, k) for k, v in references.items() if v is not None
+            }
             image_name = str(store.attrs["image"])
-            kept = store.attrs.get("outputs") or {}
-        job = cls(image, image_name, settings, settings, name, name, clean, flash)
-        return job._with_outputs(kept)
+            recorded = store.attrs.get("outputs")
+        job = cls(image, image_name, name, settings, settings, name, name, **others)
+        return job._with_outputs(recorded) if isinstance(recorded, Mapping) else job
 
     def record(self) -> dict[str, Any]:
-        """What a store without runs needs to be resumed: the settings, and the images to write.
+        """What a store keeps for --resume: the settings, and the images to write.
 
         The names of these are as seen from its folder.
         """
@@ -104,7 +74,7 @@ class Job:
         paths = {o: os.path.relpath(n, folder) for o, n in self.outputs.items() if n != "-"}
         if not paths or self.store in ("", "-"):
             return config
-        known = {"source": self.fields["source"], "page": self.image.page, "pages": self.pages}
+        known = {"source": self.source, "pages": self.pages, "total": self.total}
         return {**config, "outputs": {**paths, **known}}
 
     def _with_outputs(self, recorded: Mapping[str, Any]) -> Job:
@@ -123,24 +93,27 @@ class Job:
                 near[option] = path
             else:
                 remarks.append(f"was to write {path} too; --{option} {path} does so")
-        pages = recorded.get("pages")
-        known = {"source": recorded.get("source"), "page": recorded.get("page")} if near else {}
-        return replace(
-            self,
-            fields=known,
-            outputs=near,
-            pages=pages if near and isinstance(pages, int) else 1,
-            remarks=tuple(remarks),
-        )
+        kinds = {"source": str, "pages": int, "total": int}
+        known = {k: recorded[k] for k, kind in kinds.items() if isinstance(recorded.get(k), kind)}
+        return replace(self, outputs=near, remarks=tuple(remarks), **(known if near else {}))
 
     @property
     def task(self) -> Task:
         return self.settings.parsed_task
 
     @property
+    def fields(self) -> dict[str, Any]:
+        """What fills the fields of templates."""
+        return template_fields(self.source, self.image.page, self.settings, self.total)
+
+    @property
     def size(self) -> tuple[int, int]:
         """Height and width of the restored image."""
         return self.task.size(self.image.size, self.clean.size if self.clean else None)
+
+    def open_store(self) -> Store:
+        """The store where it is now: where it is fitted, or already packed."""
+        return open_store(self.folder if Path(self.folder).exists() else self.store)
 
     @property
     def cost(self) -> Cost:
@@ -157,13 +130,6 @@ class Job:
             moments=optimizer.moments,
         )
 
-    def seconds(self, rate: float, threads: int, parallel: int, runs: int) -> float:
-        """Roughly how long it takes, from its work and the FLOPs per second of one core."""
-        cost = self.cost
-        # upsampled convolutions take a quarter; the rest of a step waits for memory
-        step = cost.flops / (2 * rate * threads) + SECONDS_PER_NUMBER * cost.activations
-        return -(-runs // parallel) * self.settings.iterations * (step + OVERHEAD)
-
     def disk_bytes(self) -> int:
         """Bytes of the store at the end, before compression."""
         height, width = self.size
@@ -172,3 +138,28 @@ class Job:
         numbers = len(self.settings.saves()) * per_frame
         images = sum(i.pixels.size for i in (self.image, self.clean, self.flash) if i)
         return self.settings.runs * ((numbers + 4) * pixels + self.cost.state) + 4 * images
+
+
+def template_fields(source: str, page: int, settings: Settings, total: int) -> dict[str, Any]:
+    """What fills the fields of templates, before there is a job.
+
+    Of `total` pages, low numbers have zeros before them, so that names sort as the pages do.
+    """
+    return {
+        "stem": stem(source),
+        "dir": "." if source.startswith("builtin:") else str(Path(source).parent),
+        "page": f"{page:0{len(str(total))}}",
+        "seed": settings.seed,
+        "arch": settings.arch,
+    }
+
+
+def stem(name: str) -> str:
+    """`a/noisy.ome.tif` -> noisy.ome; `builtin:triangle:0.5` -> triangle-0.5."""
+    if name.startswith("builtin:"):
+        return name.removeprefix("builtin:").replace(":", "-")
+    path = Path(name.rstrip("/"))
+    part = re.search(r"([^/]+)\.zarr(?:\.zip)?/(.+)", name)
+    if part:  # of a store
+        return f"{part[1]}-{part[2].replace('/', '-').replace('@', '-')}"
+    return path.stem or path.name

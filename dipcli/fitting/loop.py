@@ -122,7 +122,6 @@ class Fit:
         picture = task.picture(target, size, flash) if settings.input == "image" else None
         self._size = size = settings.padded(size)
         self._crop = (..., slice(height), slice(width))
-        self._known = torch.from_numpy(~np.isnan(target))[None].to(device)
         self.objective = Objective(target, device, settings.parsed_loss, forward)
         net = seeded.build(settings, channels, size, stream(seed, WEIGHTS))
         self.net = net.to(device)
@@ -153,12 +152,12 @@ class Fit:
                 )
             self._samples = frame.samples
             with self._reproducible():
-                self._optimizer.step(loss, self._forward, self._walk)
+                self._optimizer.step(loss, self._forward, lambda: self._draw(WALK))
             self.iteration += 1
 
     def _forward(self) -> Tensor:
         """The loss of the present network, with the random numbers of this step."""
-        draw = generator(self._device, self._seed, STEPS, self.iteration)
+        draw = self._draw(STEPS)
         if self._pixelwise:  # descends a few pixels; the image costs one more pass
             self.pending_output = None
             places = self.objective.draw(self.settings.batch, draw)
@@ -173,24 +172,25 @@ class Fit:
         self.pending_output = output.detach()[0]
         return self.objective.image(output, lambda step: self._nudged(z, step, draw))
 
-    def _walk(self) -> torch.Generator:
-        return generator(self._device, self._seed, WALK, self.iteration)
+    def _draw(self, kind: int) -> torch.Generator:
+        """The random numbers of this step, of one kind."""
+        return generator(self._device, self._seed, kind, self.iteration)
 
     def _nudged(self, z: Tensor, step: float, draw: torch.Generator) -> tuple[Tensor, Tensor]:
         """A direction of random signs, and the output where the input image moves along it.
 
         The image enters as it always does: enlarged to the network's size, or made smaller.
         """
-        shape = self._known.shape
-        signs = torch.randint(2, shape, generator=draw, device=self._device, dtype=z.dtype)
-        direction = (2 * signs - 1) * self._known
+        known = self.objective.known[None]
+        signs = torch.randint(2, known.shape, generator=draw, device=self._device, dtype=z.dtype)
+        direction = (2 * signs - 1) * known
         moved = inputs.enter(direction[0].cpu().numpy(), self._size, (z.shape[2], z.shape[3]))
         return direction, self._image(z + step * moved.to(z.device))
 
     def _image(self, z: Tensor) -> Tensor:
         """The output for an input, (1, channel, y, x)."""
         if any(self.settings.dropout):  # each pass of a step drops the same values
-            draw = generator(self._device, self._seed, DROPPED, self.iteration)
+            draw = self._draw(DROPPED)
             for layer in self._dropouts:
                 layer.generator = draw
         with self._autocast(), self._own_randomness():

@@ -30,11 +30,11 @@ class Objective:
             msg = "every pixel of the target is unknown: there is nothing to fit"
             raise DipError(msg)
         values = torch.from_numpy(np.where(known, target, 0)).to(device)[None]
-        self._known = torch.from_numpy(known).to(device)
+        self.known = torch.from_numpy(known).to(device)
         self._target = Target(values)
         if not known.all():
             weight = known.astype(np.float32) / known.sum()
-            self._target = Target(values, self._known[None], torch.from_numpy(weight).to(device))
+            self._target = Target(values, self.known[None], torch.from_numpy(weight).to(device))
         self._places = torch.from_numpy(np.flatnonzero(known.any(axis=0))).to(device)
         self._loss = loss or Mse()
 
@@ -61,5 +61,5 @@ class Objective:
     def pixels(self, output: Tensor, places: Tensor) -> Tensor:
         """The loss of the colours at some places, (n, channel)."""
         target = self._target.values[0].flatten(1)[:, places].T
-        known = self._known.flatten(1)[:, places].T
+        known = self.known.flatten(1)[:, places].T
         return self._loss(output, Target(target, known, known, known.sum()))

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from dipcli import __version__
 from dipcli.errors import UsageError
-from dipcli.fitting.job import Job
-from dipcli.fitting.result import provenance, restored_image, spread_image
+from dipcli.fitting.job import Job, stem
+from dipcli.fitting.result import output_image
+from dipcli.fitting.settings import Settings
 from dipcli.images import Image, is_up_to_date
 from dipcli.images.writer import EXTENSIONS
+from dipcli.store import pixels_digest
 
 FIELDS = ("stem", "dir", "page", "run", "seed", "arch")
 OF_INPUTS = ("stem", "dir", "page")  # what tells one input from another
@@ -57,17 +60,6 @@ def has_field(template: str, *names: str) -> bool:
     return any(f"{{{name}}}" in template for name in names)
 
 
-def stem(name: str) -> str:
-    """`a/noisy.ome.tif` -> noisy.ome; `builtin:triangle:0.5` -> triangle-0.5."""
-    if name.startswith("builtin:"):
-        return name.removeprefix("builtin:").replace(":", "-")
-    path = Path(name.rstrip("/"))
-    part = re.search(r"([^/]+)\.zarr(?:\.zip)?/(.+)", name)
-    if part:  # of a store
-        return f"{part[1]}-{part[2].replace('/', '-').replace('@', '-')}"
-    return path.stem or path.name
-
-
 def store_template(output: str | None, image: str | None, pages: int, inputs: int) -> str | None:
     """The template of the stores; None where only the image is asked for."""
     template = output or (None if image else DEFAULT if pages == 1 else DEFAULT_OF_PAGES)
@@ -104,7 +96,24 @@ class Output:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        return provenance(self.jobs, self.run, std=self.std)
+        """What the image records about the fit; it is known before the fit."""
+        job = self.jobs[0]
+        bits = [f.name for f in fields(Settings) if f.metadata["bits"]]
+        config = job.settings.config()
+        record: dict[str, Any] = {
+            "version": __version__,
+            "fit": {name: config[name] for name in bits},
+            "runs": job.settings.runs if self.run is None else [self.run],
+            "sha256": [pixels_digest(each.image.pixels) for each in self.jobs],
+        }
+        if self.std:
+            record["std"] = True
+        if job.flash is not None:
+            record["flash_sha256"] = pixels_digest(job.flash.pixels)
+        if job.size != job.image.size:
+            record["size"] = list(job.size)
+        before = job.image.history
+        return {**record, "input": dict(before)} if before else record
 
     def is_up_to_date(self) -> bool:
         """Whether the file exists and records just this fit."""
@@ -112,8 +121,7 @@ class Output:
 
     def pages(self) -> list[Image]:
         """Read the pages from the stores of their fits."""
-        read = spread_image if self.std else restored_image
-        return [read(job, self.run) for job in self.jobs]
+        return [output_image(job, self.run, std=self.std) for job in self.jobs]
 
 
 def image_outputs(jobs: Sequence[Job]) -> list[Output]:
@@ -134,12 +142,10 @@ def _outputs(jobs: Sequence[Job], option: str) -> list[Output]:
             continue
         per_run = has_field(template, "run", "seed")
         for k in range(job.settings.runs) if per_run else [None]:
-            values = dict(job.fields)
-            if k is not None:
-                values |= {"run": k, "seed": job.settings.seed + k}
-            found.setdefault(fill(template, values), []).append((job, k))
+            own = {} if k is None else {"run": k, "seed": job.settings.seed + k}
+            found.setdefault(fill(template, job.fields | own), []).append((job, k))
     for path, parts in found.items():
-        if len({(job.fields.get("source"), k) for job, k in parts}) > 1:
+        if len({(job.source, k) for job, k in parts}) > 1:
             msg = (
                 f"--{option}: several images would be named {path}; add {{stem}}, {{page}} or "
                 "{run} to the template"

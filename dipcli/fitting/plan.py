@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -20,39 +21,36 @@ from dipcli.store import Store, open_store, pixels_digest
 
 @dataclass(frozen=True)
 class Plan:
-    """A store that is held open for writing, and the runs that it lacks."""
+    """A store that is held open for writing, and the runs that it lacks.
+
+    What the job's settings left open is as the store records it.
+    """
 
     job: Job
-    settings: Settings
     store: Store
     missing: tuple[int, ...]
 
     def runs(self, parallel: int) -> list[RunJob]:
         """The runs to do, with `parallel` of them at once on this machine."""
+        job = self.job
         return [
-            RunJob(self.job.folder, k, self.settings, self._hardware(k, parallel))
-            for k in self.missing
+            RunJob(job.folder, k, job.settings, self._hardware(k, parallel)) for k in self.missing
         ]
 
     def _hardware(self, k: int, parallel: int) -> Hardware:
-        """What the run had before, or what the rule says."""
-        fresh = Hardware.choose(self.settings, self.job.cost.flops, parallel)
+        """What the rule says, but what the run had before where `auto` leaves it open."""
+        settings = self.job.settings
         attrs = {run.number: run.attrs for run in self.store.runs}.get(k, {})
-        recorded = {f.name: attrs.get(f.name) for f in fields(Hardware)}
-        kept = {
-            name: value
-            for name, value in recorded.items()
-            if value is not None and getattr(self.settings, name) == "auto"
-        }
-        return replace(fresh, **kept)
+        open_now = [f.name for f in fields(Hardware) if getattr(settings, f.name) == "auto"]
+        before = {name: attrs[name] for name in open_now if attrs.get(name) is not None}
+        return replace(Hardware.choose(settings, self.job.cost.flops, parallel), **before)
 
 
 def plan(job: Job, *, force: bool) -> Plan:
     """Open or make the store of a job; `force` replaces a store that holds another fit."""
-    zipped, path = Path(job.store), Path(job.folder)
-    if job.store.endswith(".zip") and zipped.exists() and not force:
-        return _plan_for_zip(job, zipped)
-    if force or not path.exists():
+    path = Path(job.folder)
+    zipped = job.store.endswith(".zip") and Path(job.store).exists()
+    if force or not (zipped or path.exists()):
         store = Store.create(
             path,
             job.image,
@@ -64,58 +62,51 @@ def plan(job: Job, *, force: bool) -> Plan:
             attrs=job.record(),
             force=force,
         )
-        return Plan(job, job.settings, store, tuple(range(job.settings.runs)))
-    store = Store.edit(path)
-    try:
-        return _resume(job, store)
-    except BaseException:
-        store.close()
-        raise
-
-
-def _plan_for_zip(job: Job, path: Path) -> Plan:
-    """What a `.zarr.zip` of an earlier call holds: it is complete, or it is refused."""
-    found = _resume(job, open_store(str(path)))
-    if found.missing:
-        msg = f"{path} lacks runs or iterations, and a zip is read only; -f overwrites it"
-        raise OutputExists(msg)
+    else:
+        store = open_store(job.store) if zipped else Store.edit(path)
+    with ExitStack() as undo:
+        undo.callback(store.close)
+        found = _resume(job, store)
+        if zipped and found.missing and not force:
+            name = Path(job.store)
+            msg = f"{name} lacks runs or iterations, and a zip is read only; -f overwrites it"
+            raise OutputExists(msg)
+        undo.pop_all()
     return found
 
 
 def _resume(job: Job, store: Store) -> Plan:
     """The runs that a store lacks; a difference that would change the bits is refused."""
     path = job.folder
-    if store.attrs["sha256"] != pixels_digest(job.image.pixels):
-        other = store.attrs["image"]
-        msg = (
-            f"{path} holds the fit of other pixels ({other}): use another -o to keep both, "
-            "or -f to overwrite"
-        )
-        raise DipError(msg)
-    if job.flash and store.attrs.get("flash_sha256") != pixels_digest(job.flash.pixels):
-        msg = (
-            f"{path} holds a fit from another flash image: use another -o to keep both, "
-            "or -f to overwrite"
-        )
-        raise DipError(msg)
+    other = store.attrs["image"]
+    for key, image, what in (
+        ("sha256", job.image, f"the fit of other pixels ({other})"),
+        ("flash_sha256", job.flash, "a fit from another flash image"),
+    ):
+        if image and store.attrs.get(key) != pixels_digest(image.pixels):
+            msg = f"{path} holds {what}: use another -o to keep both, or -f to overwrite"
+            raise DipError(msg)
     runs = {run.number: run.attrs for run in store.runs}
-    if not runs:
-        return Plan(job, job.settings, store, tuple(range(job.settings.runs)))
-    first = next(iter(runs.values()))
-    config = first["config"]
-    same = {name: text for name, text in job.settings.config().items() if config.get(name) == text}
-    refuse_unnamed_code(path, config, same)
-    recorded = Settings(like=config)
-    settings = _adopt(job.settings, job.requested, recorded)
-    different = _differences(settings, recorded, first)
-    if different:
-        msg = (
-            f"{path} used {'; '.join(different)}: use the same settings to resume, "
-            "another -o to keep both, or -f to overwrite"
-        )
-        raise DipError(msg)
-    missing = [k for k in range(settings.runs) if not _is_done(runs.get(k), settings)]
-    return Plan(job, settings, store, tuple(missing))
+    if runs:
+        first = next(iter(runs.values()))
+        config, asked = first["config"], job.settings.config()
+        same = {name: text for name, text in asked.items() if config.get(name) == text}
+        refuse_unnamed_code(path, config, same)
+        recorded = Settings(like=config)
+        job = replace(job, settings=_adopt(job.settings, job.requested, recorded))
+        if different := _differences(job.settings, recorded, first):
+            msg = (
+                f"{path} used {'; '.join(different)}: use the same settings to resume, "
+                "another -o to keep both, or -f to overwrite"
+            )
+            raise DipError(msg)
+    done = {
+        k
+        for k, attrs in runs.items()
+        if attrs["status"] == "complete"
+        and attrs["config"]["iterations"] >= job.settings.iterations
+    }
+    return Plan(job, store, tuple(k for k in range(job.settings.runs) if k not in done))
 
 
 def _adopt(settings: Settings, requested: Settings, recorded: Settings) -> Settings:
@@ -159,9 +150,3 @@ def _differences(settings: Settings, recorded: Settings, attrs: Mapping[str, Any
 
 def _word(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _is_done(attrs: Mapping[str, Any] | None, settings: Settings) -> bool:
-    if attrs is None or attrs["status"] != "complete":
-        return False
-    return bool(attrs["config"]["iterations"] >= settings.iterations)

@@ -34,9 +34,8 @@ class Recorder:
         self._measures = {}
         for name in settings.records():
             kind = MEASURES.find(name)
-            reference = {"clean": clean, "target": target}.get(kind.needs)
-            like = np.zeros(size, np.float32) if reference is None else reference
-            self._measures[name] = kind(like, BANDS)
+            references = {"clean": clean, "target": target, "": np.zeros(size, np.float32)}
+            self._measures[name] = kind(references[kind.needs], BANDS)
         self._smaller = target.shape != size
         if self._measures and not writer.records:
             self._make_room(settings.iterations // self._every + 1)

@@ -1,9 +1,10 @@
-"""What a call of `dip fit` asks for, as a job for each image."""
+"""What a call asks for, as a job for each image."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ from dipcli.degrade.maskfile import MaskFile
 from dipcli.errors import DipError, UsageError
 from dipcli.fitting import outputs, tasks
 from dipcli.fitting.code import refuse_unnamed_code
-from dipcli.fitting.job import Job
+from dipcli.fitting.job import Job, template_fields
 from dipcli.fitting.settings import Settings
 from dipcli.images import Image
+from dipcli.images.scale import clip_outliers
 from dipcli.images.stack import total_pages
 from dipcli.measure.inputs import read_reference
 from dipcli.store import read_run
+
+_numbers = count()  # two images of one name, from two folders, are fitted in two hidden stores
 
 
 @dataclass(frozen=True)
@@ -27,66 +31,63 @@ class Request:
     options: Mapping[str, Any]
     preset: str | None
     like: Mapping[str, Any] | None
-    clean: str | None  # a template, as the mask
-    mask: str | None
-    mask_invert: bool
-    scratch: Path  # folder of the stores that are not kept
-    outputs: Mapping[str, str]  # templates of the images to write, by "image" and "std"
+    clean: Any  # a template, as the mask; or an image
+    mask: str | None = None
+    mask_invert: bool = False
+    scratch: Path = Path()  # folder of the stores that are not kept
+    outputs: Mapping[str, str] = field(default_factory=dict)  # templates by "image" and "std"
 
     def settings(self, **more: Any) -> Settings:
         return Settings(self.preset, like=self.like, **{**self.options, **more})
 
     def unknown(self, source: str, page: int, size: tuple[int, int]) -> Bools:
         """The pixels (y, x) of a page that --mask makes unknown."""
-        values = template_fields(source, page, self.settings())
+        values = template_fields(source, page, self.settings(), 1)
         return MaskFile(outputs.fill(self.mask or "", values), self.mask_invert).unknown(size)
 
-    def job(self, source: str, image: Image, template: str | None, pages: Sequence[Image]) -> Job:
-        """The job of one of the pages of a file; `template` names its store."""
-        settings, total = self.settings(), total_pages(pages)
-        values = template_fields(source, image.page, settings, total)
-        templates = self.outputs.values()
-        task = tasks.resolve(settings.task, image, source)
-        clean = flash = None
-        if self.clean is not None:
+    def job(
+        self, source: str, image: Image, template: str | None, pages: Sequence[Image] = ()
+    ) -> Job:
+        """The job of an image, one of the `pages` of a file; `template` names its store.
+
+        Its settings are those of the preset, of its task and of its size.
+        """
+        requested, clean, total = self.settings(), self.clean, total_pages(pages)
+        values = template_fields(source, image.page, requested, total)
+        image, remarks = _without_outliers(image)
+        name = f"{source} page {image.page}" if total > 1 else source
+        task = tasks.resolve(requested.task, image, name)
+        if clean is not None:
+            path = outputs.fill(clean, values) if isinstance(clean, str) else clean
             larger = task.size(image.size) != image.size
-            path = outputs.fill(self.clean, values)
             clean = read_reference(path, image, "--clean", any_size=larger)
-        if task.needs_flash:
-            flash = read_reference(task.path, image, "--task flash")
-        store = outputs.fill(template, values) if template else ""
-        hidden = str(self.scratch / f"{values['stem']}-p{image.page}.zarr")
-        folder = store.removesuffix(".zip") if store.endswith(".zarr.zip") else store
-        return Job.make(
-            image,
-            self.options,
-            name=f"{source} page {image.page}" if total > 1 else source,
-            folder=hidden if store in ("", "-") else folder,
-            store=store,
-            preset=self.preset,
-            like=self.like,
-            task=task,
-            clean=clean,
-            flash=flash,
-            fields=values,
-            outputs=outputs.partly_filled(self.outputs, values),
-            pages=1 if any(outputs.has_field(t, "page") for t in templates) else len(pages),
+        flash = read_reference(task.path, image, "--task flash") if task.path else None
+        size = task.size(image.size, clean.size if clean else None)
+        fixed = "depth" in self.options or "stride" in self.options
+        settings = self.settings(task=str(task))
+        settings = settings.settle(task, size, image.pixels, fixed_depth=fixed)
+        store = outputs.fill(template or "", values)
+        hidden = self.scratch / f"{next(_numbers)}-{values['stem']}-p{image.page}.zarr"
+        folder = str(hidden) if store in ("", "-") else store.removesuffix(".zip")
+        job = Job(image, name, source, settings, requested, folder, store, clean, flash)
+        named = outputs.partly_filled(self.outputs, values)
+        apart = any(outputs.has_field(template, "page") for template in self.outputs.values())
+        return replace(
+            job,
+            outputs=named,
+            pages=1 if apart else max(1, len(pages)),
+            total=total,
+            remarks=remarks,
         )
 
 
-def template_fields(source: str, page: int, settings: Settings, total: int = 1) -> dict[str, Any]:
-    """What fills the fields of templates; `source` tells which pages belong together.
-
-    Of `total` pages, low numbers have zeros before them, so that names sort as the pages do.
-    """
-    return {
-        "source": source,
-        "stem": outputs.stem(source),
-        "dir": "." if source.startswith("builtin:") else str(Path(source).parent),
-        "page": f"{page:0{len(str(total))}}",
-        "seed": settings.seed,
-        "arch": settings.arch,
-    }
+def _without_outliers(image: Image) -> tuple[Image, tuple[str, ...]]:
+    """The image without far outliers, and a remark about them."""
+    pixels, count = clip_outliers(image.pixels)
+    if not count:
+        return image, ()
+    remark = f"outliers are clipped for the fit: {count} pixel{'s' * (count > 1)}"
+    return image.with_pixels(pixels), (remark,)
 
 
 def resumed_jobs(
@@ -99,11 +100,10 @@ def resumed_jobs(
     for name in names:
         try:
             job = Job.from_store(name, options)
-            fields = template_fields(name, job.image.page, job.settings)
             if templates:
-                named = outputs.partly_filled(templates, fields)
-                job = replace(job, fields=fields, outputs=named, pages=1, remarks=())
-            yield replace(job, fields={**fields, **job.fields})
+                job = replace(job, source=name, pages=1, total=1, remarks=())
+                job = replace(job, outputs=outputs.partly_filled(templates, job.fields))
+            yield job
         except UsageError:
             raise
         except DipError as error:

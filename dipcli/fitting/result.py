@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from dipcli import __version__
 from dipcli.arrays import Floats
 from dipcli.errors import DipError
-from dipcli.fitting.batch import store_path
 from dipcli.fitting.job import Job
 from dipcli.fitting.settings import Settings
 from dipcli.images import Image, Scale
-from dipcli.store import Run, Store, image_part, open_store, pixels_digest
-from dipcli.store.attributes import ended_as
+from dipcli.store import Run, Store, image_part
 
 
 @dataclass(frozen=True)
@@ -43,9 +40,9 @@ class Result:
         return f"<Result: {self.status}, iteration {self.iteration} ({self.rule}){quality}>"
 
 
-def read_result(job: Job, *, keep: bool) -> Result:
-    """The result of a job, from its store; `keep` leaves that open in the result."""
-    store = open_store(store_path(job))
+def read_result(job: Job) -> Result:
+    """The result of a job, from its store, which stays open in the result if it is kept."""
+    store = job.open_store()
     runs = store.runs
     attrs = [run.attrs for run in runs]
     if not runs or any(a["status"] == "failed" for a in attrs):
@@ -55,12 +52,11 @@ def read_result(job: Job, *, keep: bool) -> Result:
     first, stop = runs[0], attrs[0].get("stop") or {}
     status = "complete" if all(a["status"] == "complete" for a in attrs) else "interrupted"
     std = spread_pixels(store) if status == "complete" else None
-    average = first.average
-    pixels, latest = _latest(store)
+    image, latest = _latest(store)
     result = Result(
-        image=image_part(store, "target").with_pixels(pixels),
-        average=None if average is None else _as_image(store, average),
-        std=None if std is None else _as_spread(store, std),
+        image=image,
+        average=None if first.average is None else image_part(store, f"{first.name}/average"),
+        std=None if std is None else _as_spread(image, std),
         psnr=_mean(a.get("psnr") for a in attrs),
         ssim=_mean(a.get("ssim") for a in attrs),
         iteration=stop.get("iteration", latest),
@@ -68,67 +64,53 @@ def read_result(job: Job, *, keep: bool) -> Result:
         status=status,
         seconds=sum(float(a.get("seconds") or 0) for a in attrs),
         settings=Settings(like=attrs[0]["config"]),
-        store=store if keep else None,
+        store=store if job.store else None,
     )
-    if not keep:
+    if not job.store:
         store.close()
     return result
 
 
-def _latest(store: Store) -> tuple[Floats, int]:
+def _latest(store: Store) -> tuple[Image, int]:
     """The estimate, or what an interrupted fit has come to (its running mean, or its last frame),
     and the last iteration."""
     run, pixels = store.runs[0], restored_pixels(store)
     saved = run.iterations
     if pixels is not None:
-        return pixels, int(saved[-1])
+        return image_part(store, f"{run.name}/estimate").with_pixels(pixels), int(saved[-1])
+    part = f"{run.name}@last" if len(saved) else "target"
     checkpoint = run.read_checkpoint()
-    if checkpoint is not None and "mean" in checkpoint[0]:
-        return np.asarray(checkpoint[0]["mean"], np.float32), int(checkpoint[1]["iteration"])
+    if checkpoint is not None and "mean" in checkpoint.arrays:
+        image = image_part(store, part).with_pixels(checkpoint.arrays["mean"])
+        return image, int(checkpoint.attrs["iteration"])
     if not len(saved):
         msg = f"{run.label} was interrupted before its first frame: there is no image yet"
         raise DipError(msg)
-    return run.frame(int(saved[-1])), int(saved[-1])
+    return image_part(store, part), int(saved[-1])
 
 
-def _mean(values: Any) -> float | None:
+def _mean(values: Iterable[Any]) -> float | None:
     known = [float(v) for v in values if v is not None]
     return sum(known) / len(known) if known else None
 
 
-def _as_image(store: Store, pixels: Floats) -> Image:
-    return image_part(store, "target").with_pixels(pixels, alpha=None)
-
-
-def _as_spread(store: Store, pixels: Floats) -> Image:
+def _as_spread(image: Image, pixels: Floats) -> Image:
     """A difference: it has the scale of the image, and no offset."""
-    image = _as_image(store, pixels)
     return image.with_pixels(pixels, alpha=None, scale=Scale(image.scale.scale))
 
 
 # -- the images of a store -------------------------------------------------------------------------
 
 
-def restored_image(job: Job, run: int | None = None) -> Image:
-    """The estimate of a run, or the mean of all runs, as an image like the original."""
-    with open_store(store_path(job)) as store:
+def output_image(job: Job, run: int | None, *, std: bool) -> Image:
+    """The estimate of a run, or the mean of all runs, like the original; or the spread of them."""
+    with job.open_store() as store:
         image = image_part(store, f"run-{run or 0}/estimate")
-        if run is not None:
-            return image
-        pixels = restored_pixels(store)
-        assert pixels is not None  # the runs are complete, or nobody would ask
-        return image.with_pixels(pixels)
-
-
-def spread_image(job: Job, run: int | None = None) -> Image:
-    """The standard deviation over samples or runs, as an image."""
-    with open_store(store_path(job)) as store:
-        pixels = spread_pixels(store, run)
-        if pixels is None:
+        pixels = spread_pixels(store, run) if std else restored_pixels(store, run)
+        if pixels is None:  # the runs are complete, so each has an estimate
             msg = f"{job.name}: the fit ended before it had two samples for --std"
             raise DipError(msg)
-        image = image_part(store, f"run-{run or 0}/estimate")
-        return image.with_pixels(pixels, alpha=None, scale=Scale(image.scale.scale))
+        return _as_spread(image, pixels) if std else image.with_pixels(pixels)
 
 
 def restored_pixels(store: Store, run: int | None = None) -> Floats | None:
@@ -164,30 +146,10 @@ def _runs(store: Store, run: int | None) -> list[Run]:
     return [r for r in store.runs if run is None or r.number == run]
 
 
-def provenance(jobs: tuple[Job, ...], run: int | None, *, std: bool) -> dict[str, Any]:
-    """What an output image records about the fit; it is known before the fit."""
-    job = jobs[0]
-    bits = {f.name: getattr(job.settings, f.name) for f in fields(Settings) if f.metadata["bits"]}
-    record: dict[str, Any] = {
-        "version": __version__,
-        "fit": {k: list(v) if isinstance(v, tuple) else v for k, v in bits.items()},
-        "runs": job.settings.runs if run is None else [run],
-        "sha256": [pixels_digest(each.image.pixels) for each in jobs],
-    }
-    if std:
-        record["std"] = True
-    if job.flash is not None:
-        record["flash_sha256"] = pixels_digest(job.flash.pixels)
-    if job.size != job.image.size:
-        record["size"] = list(job.size)
-    before = job.image.history
-    return {**record, "input": dict(before)} if before else record
-
-
 def run_rows(jobs: Sequence[Job]) -> Iterator[Mapping[str, Any]]:
     """Sum up each run of the jobs."""
     for job in jobs:
-        with open_store(store_path(job)) as store:
+        with job.open_store() as store:
             for run in store.runs:
                 attrs, saved, loss = run.attrs, run.iterations, run.scalar("loss")
                 yield {

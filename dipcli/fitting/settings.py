@@ -141,8 +141,7 @@ class Settings(NetworkSettings):
             values = getattr(self, f.name)
             for value in values if isinstance(values, tuple) else (values,):
                 check_bounds(flag(f.name), value, f.metadata)
-        for name in ("threads", "jobs"):
-            text = getattr(self, name)
+        for name, text in (("threads", self.threads), ("jobs", self.jobs)):
             if text != "auto" and not (text.isdecimal() and 1 <= int(text) <= 4096):
                 msg = f"{flag(name)} must be auto or a whole number from 1 to 4096, not {text!r}"
                 raise UsageError(msg)
@@ -259,15 +258,14 @@ class Settings(NetworkSettings):
 
         settings = self.shallower(size, fixed=fixed_depth)
         every = settings.save_every or (0 if settings.save_at else settings.auto_every)
-        stop = settings.stop
+        stop, when = settings.stop, settings.sampling()
         if stop == "auto":  # the samples are the estimate, whatever the task
-            stop = "none" if settings.sampling() else task.stop
+            stop = "none" if when else task.stop
         lipschitz = settings.lipschitz
         if lipschitz == AUTO:
             noise = noise_level(target) if task.noise is None else task.noise
             lipschitz = f"{bound.suited(size, noise):g}"
-        settled = replace(settings, save_every=every, stop=stop, lipschitz=lipschitz)
-        return replace(settled, **settings.sampling())
+        return replace(settings, save_every=every, stop=stop, lipschitz=lipschitz, **when)
 
     def shallower(self, size: tuple[int, int], *, fixed: bool) -> Settings:
         """The same with levels that fit into an image: each shrinks it, one pixel cannot shrink."""

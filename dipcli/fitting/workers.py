@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor
 from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Event
@@ -25,7 +24,7 @@ PATIENCE = 0.2  # seconds between looks at whether to stop
 def do_all(jobs: Sequence[RunJob], parallel: int, tell: Tell, stopped: Stopped) -> None:
     """Do all runs, so many in parallel; `tell` gets the news of each."""
     if parallel > 1:
-        _Crew(parallel, tell, stopped).work(jobs)
+        _do_in_processes(jobs, parallel, tell, stopped)
         return
     for job in jobs:
         if not stopped():
@@ -52,67 +51,51 @@ def do_run_alone(job: RunJob) -> News:
     return news[-1]
 
 
-@dataclass(frozen=True)
-class _Worker:
-    job: RunJob
-    process: SpawnProcess
-    news: Connection[None, News]
+def _do_in_processes(jobs: Sequence[RunJob], parallel: int, tell: Tell, stopped: Stopped) -> None:
+    """Do each run in a process of its own. It is spawned: a fork would copy half of torch's
+    threads."""
+    context = multiprocessing.get_context("spawn")
+    stop, todo = context.Event(), list(jobs)
+    busy: dict[Connection[None, News], tuple[RunJob, SpawnProcess]] = {}  # by the pipe of its news
+    try:
+        while todo or busy:
+            if stopped():
+                stop.set()
+                todo.clear()
+            while todo and len(busy) < parallel:
+                job = todo.pop(0)
+                ours, theirs = context.Pipe(duplex=False)
+                process = context.Process(
+                    target=_work, args=(job, theirs, stop, os.getpid()), name=f"dip run-{job.run}"
+                )
+                with _bare_main():
+                    process.start()
+                theirs.close()
+                busy[ours] = job, process
+            ready = wait(list(busy), PATIENCE)
+            for pipe in [pipe for pipe in busy if pipe in ready]:
+                try:
+                    news = pipe.recv()
+                except EOFError:
+                    job, process = busy.pop(pipe)
+                    process.join()
+                    if not process.exitcode:
+                        continue
+                    news = _lost(job, process.exitcode)
+                tell(news)
+    finally:
+        for _, process in busy.values():  # left over only where an error ends this loop
+            process.kill()
 
 
-class _Crew:
-    """Processes of one job each. They are spawned: a fork would copy half of torch's threads."""
-
-    def __init__(self, parallel: int, tell: Tell, stopped: Stopped) -> None:
-        self._context = multiprocessing.get_context("spawn")
-        self._stop = self._context.Event()
-        self._parallel, self._tell, self._stopped = parallel, tell, stopped
-        self._busy: list[_Worker] = []
-
-    def work(self, jobs: Sequence[RunJob]) -> None:
-        todo = list(jobs)
-        try:
-            while todo or self._busy:
-                if self._stopped():
-                    self._stop.set()
-                    todo.clear()
-                while todo and len(self._busy) < self._parallel:
-                    self._start(todo.pop(0))
-                for connection in wait([worker.news for worker in self._busy], PATIENCE):
-                    self._listen(next(w for w in self._busy if w.news is connection))
-        finally:
-            for worker in self._busy:  # left over only where an error ends this loop
-                worker.process.kill()
-
-    def _start(self, job: RunJob) -> None:
-        ours, theirs = self._context.Pipe(duplex=False)
-        process = self._context.Process(
-            target=_work, args=(job, theirs, self._stop, os.getpid()), name=f"dip run-{job.run}"
-        )
-        with _bare_main():
-            process.start()
-        theirs.close()
-        self._busy.append(_Worker(job, process, ours))
-
-    def _listen(self, worker: _Worker) -> None:
-        try:
-            news = worker.news.recv()
-        except EOFError:
-            self._busy.remove(worker)
-            worker.process.join()
-            if worker.process.exitcode:
-                self._lost(worker)
-            return
-        self._tell(news)
-
-    def _lost(self, worker: _Worker) -> None:
-        """Record the end of a killed process: the kernel kills what needs too much memory."""
-        code = worker.process.exitcode or 0
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        text = f"its process ended by {how}"
-        if code == -signal.SIGKILL:
-            text += "; memory may have run out: use fewer --jobs or a smaller --width"
-        mark_failed(worker.job, text)
-        self._tell(News(worker.job, -1, float("nan"), status="failed", error=text))
+def _lost(job: RunJob, code: int) -> News:
+    """Record the end of a killed process: the kernel kills what needs too much memory."""
+    how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    text = f"its process ended by {how}"
+    if code == -signal.SIGKILL:
+        text += "; memory may have run out: use fewer --jobs or a smaller --width"
+    mark_failed(job, text)
+    return News(job, -1, float("nan"), status="failed", error=text)
 
 
 @contextmanager

@@ -114,7 +114,7 @@ class Pages(Sequence[Image]):
 
 def total_pages(pages: Sequence[Image]) -> int:
     """How many pages the file of these has."""
-    return len(pages.stack) if isinstance(pages, Pages) else len(pages)
+    return len(pages.stack) if isinstance(pages, Pages) else max(1, len(pages))
 
 
 def check_size(decoded: int, encoded: int) -> None:

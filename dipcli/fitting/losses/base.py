@@ -22,32 +22,24 @@ GRAY_LEVELS = 255  # the unit of a sigma
 Nudge = Callable[[float], tuple[Tensor, Tensor]]
 
 
+@dataclass(eq=False)
 class Target:
     """Numbers to compare with, of which some may be unknown; these are 0 here.
 
     They are an image (1, channel, y, x), or the colours of some pixels, (n, channel).
     """
 
-    def __init__(
-        self,
-        values: Tensor,
-        known: Tensor | None = None,
-        weight: Tensor | None = None,
-        total: Tensor | None = None,
-    ) -> None:
-        """`known` marks the known numbers (None: all); `weight` is what each counts, and `total`
-        the sum of the weights if that is not 1."""
-        self.values = values
-        self.known = known
-        self._weight = weight
-        self._total = total
+    values: Tensor
+    known: Tensor | None = None  # marks the known numbers; None: all are
+    weight: Tensor | None = None  # what each counts; None: all the same
+    total: Tensor | None = None  # the sum of the weights, if that is not 1
 
     def mean(self, numbers: Tensor) -> Tensor:
         """The mean over the known numbers."""
-        if self._weight is None:
+        if self.weight is None:
             return numbers.mean()
-        total = (self._weight * numbers).sum()
-        return total if self._total is None else total / self._total
+        total = (self.weight * numbers).sum()
+        return total if self.total is None else total / self.total
 
     def masked(self, numbers: Tensor) -> Tensor:
         """The numbers, with 0 where the target is unknown."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 from dipcli.fitting.losses.base import GRAY_LEVELS, Loss, Target
 from dipcli.lazy import Tensor, torch
@@ -27,8 +26,8 @@ class Dc(Loss):
     It is the distance (W1) of the logits of the quantiles from the logistic distribution.
     """
 
-    name: ClassVar[str] = "dc"
-    needs_whole_image: ClassVar[bool] = True
+    name = "dc"
+    needs_whole_image = True
     sigma: float = value(0, above=True)
 
     def __call__(self, output: Tensor, target: Target) -> Tensor:

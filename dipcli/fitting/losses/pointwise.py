@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 from dipcli.fitting.losses.base import Loss, Target
 from dipcli.lazy import Tensor
 from dipcli.lazy import functional as F  # noqa: N812
@@ -13,14 +10,13 @@ DELTA = 0.05  # 13/255: below it huber counts differences as mse does, beyond as
 DARK = 1e-3  # of full scale, a quarter of a gray level: poisson's, for the logarithm of 0
 
 
-@dataclass(frozen=True)
 class Mse(Loss):
     """Mean squared difference: for white Gaussian noise
 
     It is the negative log likelihood of such noise.
     """
 
-    name: ClassVar[str] = "mse"
+    name = "mse"
 
     def __call__(self, output: Tensor, target: Target) -> Tensor:
         if target.known is None:
@@ -28,33 +24,30 @@ class Mse(Loss):
         return target.mean((output - target.values).square())
 
 
-@dataclass(frozen=True)
 class L1(Loss):
     """Mean absolute difference: for outliers and impulse noise
 
     A pixel that is far off counts no more than it is off.
     """
 
-    name: ClassVar[str] = "l1"
+    name = "l1"
 
     def __call__(self, output: Tensor, target: Target) -> Tensor:
         return target.mean((output - target.values).abs())
 
 
-@dataclass(frozen=True)
 class Huber(Loss):
     """Squares of differences below 0.05, absolute values of larger ones
 
     It is twice the usual loss (Huber 1964): below DELTA it is the squared difference itself.
     """
 
-    name: ClassVar[str] = "huber"
+    name = "huber"
 
     def __call__(self, output: Tensor, target: Target) -> Tensor:
         return target.mean(2 * F.huber_loss(output, target.values, reduction="none", delta=DELTA))
 
 
-@dataclass(frozen=True)
 class Poisson(Loss):
     """Likelihood of photon counts
 
@@ -63,7 +56,7 @@ class Poisson(Loss):
     does not move the minimum, so nobody has to know it.
     """
 
-    name: ClassVar[str] = "poisson"
+    name = "poisson"
 
     def __call__(self, output: Tensor, target: Target) -> Tensor:
         q, y = (x.clamp(min=0) + DARK for x in (output, target.values))

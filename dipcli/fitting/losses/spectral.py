@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
 
 from dipcli.errors import UsageError
 from dipcli.fitting.losses.base import Loss, Target
@@ -25,8 +24,8 @@ POWER = -1.0  # of radial, where none is named
 class Spectral(Loss):
     """Difference of Fourier coefficients: plain, l1, amplitude, amplitude-phase, radial[:POWER]"""
 
-    name: ClassVar[str] = "spectral"
-    needs_whole_image: ClassVar[bool] = True
+    name = "spectral"
+    needs_whole_image = True
     kind: str = value()
 
     def __post_init__(self) -> None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from dipcli.errors import UsageError
-from dipcli.fitting.optimizers.adam import Adam
 from dipcli.fitting.optimizers.base import Again, Draw, Optimizer, State, fill, flat
+from dipcli.fitting.optimizers.first_order import Adam
 from dipcli.lazy import Tensor, torch
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ HALVINGS = 15
 class Lbfgs(Optimizer):
     """100 steps of Adam, then L-BFGS"""
 
-    name: ClassVar[str] = "lbfgs"
-    exact: ClassVar[bool] = True
-    passes: ClassVar[int] = 2  # each step looks where it leads
-    moments: ClassVar[int] = 24  # ten pairs of vectors
+    name = "lbfgs"
+    exact = True
+    passes = 2  # each step looks where it leads
+    moments = 24  # ten pairs of vectors
 
     def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
         super().__init__(parameters, lr)

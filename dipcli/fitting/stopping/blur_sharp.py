@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import numpy as np
 
 from dipcli.fitting.stopping.base import Observation, Rule
@@ -15,14 +12,13 @@ WINDOW = 100  # n
 EPSILON = 0.01
 
 
-@dataclass
 class BlurSharp(Rule):
     """Stop when the ratio of blur and sharpness no longer changes
 
     |mean r[i - 2n : i - n] - mean r[i - n + 1 : i]| < EPSILON, for the first time, at i > 2n.
     """
 
-    name: ClassVar[str] = "blur-sharp"
+    name = "blur-sharp"
 
     def begin(self, sigma: float) -> None:
         self.ratios = np.zeros(2 * WINDOW)  # of the iterations before this one, the last at the end

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -18,7 +17,7 @@ MEMORY = 0.9  # weight of the earlier errors, which jump where noise is added to
 class Discrepancy(Rule):
     """Stop when the mean squared error is that of noise of SIGMA/255; estimated if not given"""
 
-    name: ClassVar[str] = "discrepancy"
+    name = "discrepancy"
     level: float | None = value(0, above=True, default=None, label="SIGMA")
 
     def begin(self, sigma: float) -> None:

@@ -6,7 +6,6 @@ ES-WMV and ES-EMV are by Wang and others (TMLR 2023).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 
@@ -26,8 +25,8 @@ class Minimum(Rule):
     meaning anything: nothing counts until it has fallen to `fallen` times its maximum.
     """
 
-    patience: ClassVar[int] = 1000
-    fallen: ClassVar[float] = 0.5
+    patience = 1000
+    fallen = 0.5
     highest: float = field(default=0.0, init=False)
     lowest: float | None = field(default=None, init=False)
     waiting: int = field(default=0, init=False)
@@ -47,14 +46,13 @@ class Minimum(Rule):
         return False
 
 
-@dataclass
 class WindowedVariance(Minimum):
     """Stop at the least variance of the outputs over 100 iterations
 
     It is the mean over a sample of the pixels of the variance over the last outputs.
     """
 
-    name: ClassVar[str] = "es-wmv"
+    name = "es-wmv"
 
     def begin(self, sigma: float) -> None:
         self.count = 0
@@ -78,14 +76,13 @@ class WindowedVariance(Minimum):
         return self.follow(observation.iteration, float(np.mean(squares - mean * mean)))
 
 
-@dataclass
 class ExponentialVariance(Minimum):
     """Stop at the least variance of the outputs about their running mean
 
     Both have exponential weights, ALPHA, in place of a window.
     """
 
-    name: ClassVar[str] = "es-emv"
+    name = "es-emv"
 
     def begin(self, sigma: float) -> None:
         self.mean = np.zeros(0, np.float32)  # (n)
@@ -101,17 +98,16 @@ class ExponentialVariance(Minimum):
         return observation.iteration >= START and self.follow(observation.iteration, self.variance)
 
 
-@dataclass
 class SelfValidation(Minimum):
     """Stop at the least error at one pixel in fifty that the fit does not see
 
     The error is that of the running mean, which is the estimate.
     """
 
-    name: ClassVar[str] = "self-validation"
-    holds_out: ClassVar[float] = 0.02
-    patience: ClassVar[int] = 500
-    fallen: ClassVar[float] = 1.0  # an error is not small before anything was learned
+    name = "self-validation"
+    holds_out = 0.02
+    patience = 500
+    fallen = 1.0  # an error is not small before anything was learned
 
     def see(self, observation: Observation) -> bool:
         return self.follow(observation.iteration, observation.held_out)

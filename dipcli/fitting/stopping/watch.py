@@ -58,9 +58,9 @@ class Watch:
         known = np.flatnonzero(np.isfinite(target))
         rng = np.random.default_rng(0)  # the same pixels in every run
         numbers = len(target) * size[0] * size[1]
-        self._places = (
-            None if numbers <= SAMPLE else np.sort(rng.choice(numbers, SAMPLE, replace=False))
-        )
+        self._places: slice | npt.NDArray[np.int64] = slice(None)
+        if numbers > SAMPLE:
+            self._places = np.sort(rng.choice(numbers, SAMPLE, replace=False))
         fraction = active.holds_out if active else 0.0
         count = max(1, round(fraction * len(known))) if fraction and len(known) > 1 else 0
         self._held_out = rng.choice(known, count, replace=False)
@@ -101,26 +101,20 @@ class Watch:
         self._until = frame.iteration
         output, mean = frame.image, frame.average
         best = output if mean is None else mean
-        pixels = output.ravel()
-        residual = self._residual(best)
+        projected = best if self.projection is None else self.projection(best)
+        residual: Floats = self._target - projected  # as far as the target shows it
         held_out = residual.ravel()[self._held_out]
         observation = Observation(
             frame.iteration,
             output,
             frame.error,
-            pixels if self._places is None else pixels[self._places],
+            output.ravel()[self._places],
             residual,
             float(np.mean(np.square(held_out))) if len(held_out) else np.nan,
         )
         for name, rule in self.rules.items():
             if not rule.sure and rule.see(observation) and name == self.active:
                 self.estimate = best
-
-    def _residual(self, image: Floats) -> Floats:
-        """The target minus the image, as far as the target shows it, (channel, y, x)."""
-        projected = image if self.projection is None else self.projection(image)
-        residual: Floats = self._target - projected
-        return residual
 
     def verdicts(self) -> dict[str, dict[str, Any]]:
         """Where each rule would have stopped, for the attributes of the run."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 
@@ -28,7 +27,7 @@ class Whiteness(Rule):
     It is the first iteration at which the correlation along both axes, once positive, is negative.
     """
 
-    name: ClassVar[str] = "whiteness"
+    name = "whiteness"
     alike: bool = field(default=False, init=False)
 
     def see(self, observation: Observation) -> bool:

@@ -32,7 +32,6 @@ class Task(Spec):
     denoises: ClassVar[bool] = False  # the target is the image plus noise
     undoes: ClassVar[str] = ""  # the degradation that it is for
     resembles: ClassVar[bool] = True  # the target is an image like the restored one
-    needs_flash: ClassVar[bool] = False  # it needs a second image, whose name is `path`
 
     @property
     def compared(self) -> str:
@@ -41,7 +40,7 @@ class Task(Spec):
 
     @property
     def path(self) -> str:
-        """The name of the second image."""
+        """The name of the second image, for a task that needs one."""
         return ""
 
     @property

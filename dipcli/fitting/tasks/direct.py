@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,21 +11,19 @@ from dipcli.arrays import Floats
 from dipcli.fitting.tasks.base import Task, known_or
 
 
-@dataclass(frozen=True)
 class Denoise(Task):
     """Fit the image as it is, and stop before the noise is fitted"""
 
-    name: ClassVar[str] = "denoise"
-    denoises: ClassVar[bool] = True
+    name = "denoise"
+    denoises = True
 
 
-@dataclass(frozen=True)
 class Inpaint(Task):
     """Fill in unknown pixels, and keep the known ones as they are"""
 
-    name: ClassVar[str] = "inpaint"
-    stop: ClassVar[str] = "none"
-    denoises: ClassVar[bool] = True
+    name = "inpaint"
+    stop = "none"
+    denoises = True
 
     def estimate(self, output: Floats, target: Floats) -> Floats:
         return known_or(target, output)
@@ -35,19 +32,17 @@ class Inpaint(Task):
         return np.where(np.isnan(target), std, 0)
 
 
-@dataclass(frozen=True)
 class Dejpeg(Task):
     """Remove the artefacts of JPEG compression
 
     As published, compression is treated as noise: it is not linear.
     """
 
-    name: ClassVar[str] = "dejpeg"
-    stop: ClassVar[str] = "none"
-    undoes: ClassVar[str] = "jpeg"
+    name = "dejpeg"
+    stop = "none"
+    undoes = "jpeg"
 
 
-@dataclass(frozen=True)
 class Enhance(Task):
     """Sharpen: add the difference between the image and a short fit
 
@@ -55,7 +50,7 @@ class Enhance(Task):
     clip(img + clip(img - out)).
     """
 
-    name: ClassVar[str] = "enhance"
+    name = "enhance"
     values: ClassVar[Mapping[str, Any]] = {"iterations": 100, "average": 0.0, "stop": "none"}
 
     def estimate(self, output: Floats, target: Floats) -> Floats:

@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 class Flash(Task):
     """Restore a dark image from IMAGE, which shows the same scene with flash"""
 
-    name: ClassVar[str] = "flash"
-    stop: ClassVar[str] = "none"
+    name = "flash"
+    stop = "none"
     values: ClassVar[Mapping[str, Any]] = {"input": "image"}
-    needs_flash: ClassVar[bool] = True
     image: str = value()
 
     @property

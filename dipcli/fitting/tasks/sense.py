@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from dipcli.degrade import ForwardModel, steps
 from dipcli.degrade.fourier import Fourier
@@ -23,10 +22,10 @@ class Sense(Task):
     place in the chain of degradations.
     """
 
-    name: ClassVar[str] = "sense"
-    noise: ClassVar[float | None] = 0.0  # the finest detail of the target is what it lacks
-    undoes: ClassVar[str] = "fourier"
-    resembles: ClassVar[bool] = False
+    name = "sense"
+    noise = 0.0  # the finest detail of the target is what it lacks
+    undoes = "fourier"
+    resembles = False
     fraction: float | None = value(0, 1, above=True, default=None)
     mode: str = key("random", choices=("random", "radial"))
     seed: int = key(0, 0)

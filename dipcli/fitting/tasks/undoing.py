@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from dipcli.arrays import Floats
 from dipcli.errors import DipError
@@ -18,9 +17,9 @@ class SuperResolve(Undoing):
     A clean image may have a size that rounds up to it.
     """
 
-    name: ClassVar[str] = "sr"
-    undoes: ClassVar[str] = "downsample"
-    resembles: ClassVar[bool] = False
+    name = "sr"
+    undoes = "downsample"
+    resembles = False
     factor: int = value(2, 65536)
     kernel: str = key("area", choices=("area", "lanczos", "bicubic", "nearest"))
 
@@ -48,8 +47,8 @@ class SuperResolve(Undoing):
 class Deblur(Undoing):
     """Undo a known blur; SIZE is sigma (gaussian) or length in pixels (box, motion)"""
 
-    name: ClassVar[str] = "deblur"
-    undoes: ClassVar[str] = "blur"
+    name = "deblur"
+    undoes = "blur"
     extent: float = value(0, 1000, label="SIZE")
     kernel: str = key("gaussian", choices=("gaussian", "box", "motion"))
     angle: float = key(0.0)

@@ -1,13 +1,9 @@
-"""Stein's unbiased estimate of the error to the clean image, of a network that denoises its input.
-
-As in Jo, Chun and Choi (ICCV 2021), but the divergence comes from a small change of the input
-(Ramani, Blu and Unser 2008) in place of a second derivative, which the layers do not have.
-"""
+"""Losses that add a term to the squared difference."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from dipcli.errors import UsageError
 from dipcli.fitting.losses.base import GRAY_LEVELS, Nudge, Target
@@ -22,16 +18,42 @@ STEP = 1e-3  # of the input, on [0, 1]: small against noise, large against round
 
 
 @dataclass(frozen=True)
+class Tv(Mse):
+    """mse plus W times the total variation of the network's image
+
+    DIP-TV (Liu, Sun, Xu and Kamilov, 2019). The variation is that of the output itself, whatever
+    the task compares; known pixels or not.
+    """
+
+    name = "tv"
+    needs_whole_image = True
+    weight: float = value(0, above=True, label="W")
+
+    def extra(self, output: Tensor, target: Target, nudge: Nudge) -> Tensor:
+        return self.weight * total_variation(output)
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """The mean over all numbers of |step down| + |step right|: anisotropic, equal at any size."""
+    down = (image[..., 1:, :] - image[..., :-1, :]).abs().sum()
+    right = (image[..., 1:] - image[..., :-1]).abs().sum()
+    return (down + right) / image.numel()
+
+
+@dataclass(frozen=True)
 class Sure(Mse):
     """Estimated error to the clean image (Stein); SIGMA of the noise in 1/255
 
-    It is the squared difference + 2 sigma^2 divergence - sigma^2, per known number.
+    It is the squared difference + 2 sigma^2 divergence - sigma^2, per known number, of a network
+    that denoises its input. As in Jo, Chun and Choi (ICCV 2021), but the divergence comes from a
+    small change of the input (Ramani, Blu and Unser 2008) in place of a second derivative, which
+    the layers do not have.
     """
 
-    name: ClassVar[str] = "sure"
-    needs_whole_image: ClassVar[bool] = True
-    exact: ClassVar[bool] = True
-    passes: ClassVar[int] = 2  # both are descended
+    name = "sure"
+    needs_whole_image = True
+    exact = True
+    passes = 2  # both are descended
     sigma: float = value(0, above=True)
 
     def extra(self, output: Tensor, target: Target, nudge: Nudge) -> Tensor:

@@ -1,4 +1,4 @@
-"""Adam (Kingma and Ba, 2015), by torch's fused kernel; and Langevin dynamics, Adam with noise.
+"""Optimizers that follow the gradient: plain descent, Adam, and Langevin dynamics.
 
 Not torch.optim: its first use imports torch's compiler, which takes a second and a half, and its
 state would have to be taken apart for every checkpoint.
@@ -7,7 +7,7 @@ state would have to be taken apart for every checkpoint.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
@@ -23,10 +23,30 @@ NOISE = 2.0  # the sigma of sgld, in learning rates
 CONVOLUTION = 4  # dimensions of weights: sgld moves these alone, as published
 
 
-class Adam(Optimizer):
-    """Adam"""
+class Sgd(Optimizer):
+    """Plain gradient descent
 
-    name: ClassVar[str] = "adam"
+    The optimizer of the theorems about networks, without momentum. A step uses the whole image, so
+    nothing is stochastic but the noise on the input, if there is any.
+    """
+
+    name = "sgd"
+    lr = 1.0
+    moments = 0
+
+    def step(self, loss: Tensor, again: Again, draw: Draw) -> None:
+        gradients = self.gradients(loss)
+        with torch.no_grad():
+            torch._foreach_add_(self.parameters, gradients, alpha=-self.rate)
+
+
+class Adam(Optimizer):
+    """Adam
+
+    Kingma and Ba (2015), by torch's fused kernel.
+    """
+
+    name = "adam"
     decay = 0.0  # of the weights, in the gradient
 
     def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
@@ -68,8 +88,8 @@ class Sgld(Adam):
     step is one of Adam and then noise; no theory relates that noise to Adam.
     """
 
-    name: ClassVar[str] = "sgld"
-    samples: ClassVar[bool] = True
+    name = "sgld"
+    samples = True
     decay = 5e-8
 
     def step(self, loss: Tensor, again: Again, draw: Draw) -> None:
