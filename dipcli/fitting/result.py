@@ -14,6 +14,7 @@ from dipcli.fitting.job import Job
 from dipcli.fitting.settings import Settings
 from dipcli.images import Image, Scale
 from dipcli.store import Run, Store, image_part
+from dipcli.store.attributes import ended_as
 
 
 @dataclass(frozen=True)
