@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dipcli.degrade.maskfile import MaskFile
+from dipcli.degrade.mask import MaskFile
 from dipcli.errors import DipError, UsageError
 from dipcli.fitting import outputs, tasks
 from dipcli.fitting.code import refuse_unnamed_code

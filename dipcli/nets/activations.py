@@ -15,15 +15,11 @@ if TYPE_CHECKING:
 
 ACTIVATIONS = Registry(
     "activation",
-    {
-        name: f"dipcli.nets.activations:{thing}"
-        for name, thing in {
-            "leaky-relu": "LeakyReLU",
-            "relu": "ReLU",
-            "elu": "Elu",
-            "swish": "Swish",
-        }.items()
-    },
+    "nets",
+    leaky_relu="activations:LeakyReLU",
+    relu="activations:ReLU",
+    elu="activations:Elu",
+    swish="activations:Swish",
 )
 
 
