@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dipcli.errors import DipError, OutputExists
+from dipcli.files import write_errors
 from dipcli.images import Image
 from dipcli.store import disk
 from dipcli.store.attributes import plain
@@ -46,7 +47,7 @@ def create_store(
     """Create a store without runs at `path`; return its lock."""
     folder = Path(os.path.realpath(path))  # the target of a link is replaced, not the link
     new = folder.with_name(f".{folder.name}.{os.getpid()}{PARTIAL}")
-    with ExitStack() as undo, disk.write_errors(str(path)):
+    with ExitStack() as undo, write_errors(str(path)):
         replaced = _replaceable(folder, str(path), force=force)
         locks = undo.enter_context(ExitStack())
         if replaced == "store":

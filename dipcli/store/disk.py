@@ -23,7 +23,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from dipcli.errors import BadStore, DipError
+from dipcli.errors import BadStore
+from dipcli.files import write_errors
 from dipcli.store.layout import LOCK, META, PARTIAL, array_metadata, dumps, shuffle
 
 Buffer = bytes | memoryview
@@ -54,18 +55,6 @@ def _write(path: Path, data: Buffer, sync: bool) -> None:
         if sync:
             file.flush()
             os.fsync(file.fileno())
-
-
-@contextmanager
-def write_errors(label: str) -> Iterator[None]:
-    """Turn an OSError into a one-line DipError that names what is written."""
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, DipError):
-            raise
-        msg = f"cannot write {label}: {error.strerror or error}"
-        raise DipError(msg) from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -13,12 +13,13 @@ from typing import Any, Self
 
 from dipcli.degrade import ForwardModel, read_model
 from dipcli.errors import BadStore, DipError
+from dipcli.files import write_errors
 from dipcli.images import Floats, Image
 from dipcli.store import disk
 from dipcli.store.access import Reader, StoreLike, open_folder, open_reader, read_errors
 from dipcli.store.attributes import process_attributes, root_attributes, run_attributes
 from dipcli.store.create import create_run, create_store
-from dipcli.store.disk import Lock, write_errors
+from dipcli.store.disk import Lock
 from dipcli.store.layout import RUN_SCRATCH, STORE_SCRATCH, SaveDtype
 from dipcli.store.run import Run
 from dipcli.store.safety import check_root
