@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from dipcli.degrade.base import Degradation, Operator
-from dipcli.degrade.linear import Array, Linear, beside, over_known
+from dipcli.degrade.base import Array, Degradation, Linear, Operator, beside, over_known
 from dipcli.images import Image
 from dipcli.spec import key, value
 

@@ -8,8 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dipcli.degrade.base import Degradation, Operator
-from dipcli.degrade.linear import Linear
+from dipcli.degrade.base import Degradation, Linear, Operator
 from dipcli.errors import DipError, UsageError
 from dipcli.images import Image
 from dipcli.spec import value

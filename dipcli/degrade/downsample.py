@@ -10,8 +10,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from dipcli.arrays import Floats
-from dipcli.degrade.base import Degradation, Operator
-from dipcli.degrade.linear import Array, Linear, beside, over_known
+from dipcli.degrade.base import Array, Degradation, Linear, Operator, beside, over_known
 from dipcli.images import Image
 from dipcli.spec import key, value
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from dipcli.arrays import Bools
-from dipcli.degrade.base import Degradation, Operator
-from dipcli.degrade.linear import Linear, beside
+from dipcli.degrade.base import Degradation, Linear, Operator, beside
 from dipcli.errors import DipError
 from dipcli.images import Image
 from dipcli.spec import key, value
