@@ -203,13 +203,10 @@ def _open_url(url: str) -> Reader:
 
     try:
         store = FsspecStore.from_url(url, read_only=True)
-    except ImportError as error:
+    except (ImportError, ValueError) as error:
         msg = f"cannot read {url}: {error}"
-        if error.name == "fsspec":
+        if getattr(error, "name", None) == "fsspec":
             msg = "reading a store from a URL needs the package fsspec: pip install fsspec"
-        raise DipError(msg) from error
-    except ValueError as error:
-        msg = f"cannot read {url}: {error}"
         raise DipError(msg) from error
     return Reader(store, url)
 

@@ -28,7 +28,6 @@ from dipcli.store.layout import (
     STORE_SCRATCH,
     TARGET_DIMS,
     SaveDtype,
-    dumps,
     group_metadata,
     ome,
 )
@@ -127,7 +126,7 @@ def _create_arrays(
             msg = f"the {name} image has shape {shapes}"
             raise DipError(msg)
         _put_image(folder / name, other.pixels, IMAGE_DIMS)
-    disk.put(folder / META, dumps(group_metadata({"dip": plain(attrs)})))
+    disk.put(folder / META, group_metadata(dip=plain(attrs)))
 
 
 def _put_image(folder: Path, pixels: Any, dims: tuple[str, ...]) -> None:
@@ -156,5 +155,4 @@ def create_run(
     disk.new_array(folder / "frames", (saves, *size), (1, *size), save_dtype, FRAME_DIMS)
     Series.create(folder, saves)
     Column(folder / "step_loss", np.full(steps, np.nan), STEPS).create(("step",))
-    attributes = {"dip": plain(attrs), "ome": ome(image, size[0])}
-    disk.put(folder / META, dumps(group_metadata(attributes)))
+    disk.put(folder / META, group_metadata(dip=plain(attrs), ome=ome(image, size[0])))

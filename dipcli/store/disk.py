@@ -91,7 +91,7 @@ def new_array(
     folder: Path, shape: Sequence[int], chunks: Sequence[int], dtype: str, dims: Sequence[str]
 ) -> None:
     """Create an array without chunks."""
-    put(folder / META, dumps(array_metadata(shape, chunks, dtype, dims)))
+    put(folder / META, array_metadata(shape, chunks, dtype, dims))
 
 
 def new_image(folder: Path, pixels: Array, dims: Sequence[str]) -> None:

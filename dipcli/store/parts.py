@@ -13,12 +13,11 @@ from dipcli.errors import BadStore
 from dipcli.images import Floats, Image, Scale
 from dipcli.store.access import StoreLike, read_errors
 from dipcli.store.attributes import original_image
-from dipcli.store.layout import META
+from dipcli.store.layout import META, RUN
 from dipcli.store.run import Run
 from dipcli.store.safety import is_root, is_zip
 from dipcli.store.store import Store, open_store
 
-RUN = r"run-(0|[1-9]\d{0,8})"
 PART = re.compile(
     rf"(target|clean|flash)|{RUN}(?:/(estimate|average|std)|@(\d{{1,18}}|last|best))?"
 )

@@ -20,12 +20,10 @@ from dipcli.store.access import Reader, StoreLike, open_folder, open_reader, rea
 from dipcli.store.attributes import process_attributes, root_attributes, run_attributes
 from dipcli.store.create import create_run, create_store
 from dipcli.store.disk import Lock
-from dipcli.store.layout import RUN_SCRATCH, STORE_SCRATCH, SaveDtype
+from dipcli.store.layout import RUN, RUN_SCRATCH, STORE_SCRATCH, SaveDtype
 from dipcli.store.run import Run
 from dipcli.store.safety import check_root
 from dipcli.store.writer import RunWriter
-
-NAME = re.compile(r"run-(0|[1-9]\d{0,8})")
 
 
 class Store:
@@ -121,7 +119,7 @@ class Store:
     def runs(self) -> list[Run]:
         """All runs that the store has now, by number."""
         with read_errors(self.name):
-            matches = map(NAME.fullmatch, self._reader.names())
+            matches = (re.fullmatch(RUN, name) for name in self._reader.names())
             numbers = sorted(int(match[1]) for match in matches if match)
             if not numbers and "://" in self.name:
                 # a plain web server lists no folders
