@@ -16,13 +16,13 @@ import numpy as np
 
 from dipcli.errors import BadStore, DipError
 from dipcli.images import Floats
+from dipcli.store.disk import Buffer
 from dipcli.store.layout import MAX_METADATA, META, WHOLE
 from dipcli.store.safety import CHUNK, Node, check_chunk, check_zip, is_zip, parse_node
 
 if TYPE_CHECKING:
     from zarr import Array as ZarrArray
 
-Data = bytes | memoryview
 StoreLike = str | os.PathLike[str] | bytes | BinaryIO  # a name, or the bytes or stream of a zip
 
 
@@ -95,7 +95,7 @@ class Reader:
         node = self._nodes.get(f"{chunk[1]}/{META}") if chunk else None
         return node.max_stored_bytes if node else MAX_METADATA
 
-    def check(self, key: str, data: Data | None) -> None:
+    def check(self, key: str, data: Buffer | None) -> None:
         """Refuse unsafe metadata and chunks; remember metadata to check later chunks."""
         where = f"{self.label}/{key.removeprefix(self._prefix)}"
         chunk = CHUNK.fullmatch(key)

@@ -112,26 +112,15 @@ def ome(name: str, channels: int) -> dict[str, Any]:
     kinds = ("time", "channel", "space", "space")
     colors = ("FF0000", "00FF00", "0000FF") if channels == 3 else ("FFFFFF",) * channels
     window = {"min": 0.0, "max": 1.0, "start": 0.0, "end": 1.0}
+    axes = [{"name": n, "type": kind} for n, kind in zip(FRAME_DIMS, kinds, strict=True)]
+    scale = {"type": "scale", "scale": [1.0, 1.0, 1.0, 1.0]}
+    frames = {"path": "frames", "coordinateTransformations": [scale]}
+    shown = [
+        {"label": f"{i}", "color": color, "active": True, "window": window}
+        for i, color in enumerate(colors)
+    ]
     return {
         "version": NGFF,
-        "multiscales": [
-            {
-                "name": name,
-                "axes": [{"name": n, "type": k} for n, k in zip(FRAME_DIMS, kinds, strict=True)],
-                "datasets": [
-                    {
-                        "path": "frames",
-                        "coordinateTransformations": [
-                            {"type": "scale", "scale": [1.0, 1.0, 1.0, 1.0]}
-                        ],
-                    }
-                ],
-            }
-        ],
-        "omero": {
-            "channels": [
-                {"label": f"{i}", "color": color, "active": True, "window": window}
-                for i, color in enumerate(colors)
-            ]
-        },
+        "multiscales": [{"name": name, "axes": axes, "datasets": [frames]}],
+        "omero": {"channels": shown},
     }

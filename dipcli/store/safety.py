@@ -142,12 +142,11 @@ def _only(document: dict[str, Any], key: str, name: str, where: str) -> dict[str
 
 def _is_compressed(document: dict[str, Any], where: str) -> bool:
     codecs = document.get("codecs")
-    names = []
-    if isinstance(codecs, list):
-        names = [c.get("name") if isinstance(c, dict) else c for c in codecs]
+    codecs = codecs if isinstance(codecs, list) else []
+    names = [c.get("name") if isinstance(c, dict) else c for c in codecs]
     if names not in (["bytes"], ["bytes", "blosc"]):
         raise _bad(where, f"unsupported codecs {_short(names)}; supported are bytes and blosc")
-    endian = codecs[0].get("configuration", {}) if isinstance(codecs, list) else {}
+    endian = codecs[0].get("configuration", {})
     if not isinstance(endian, dict) or endian.get("endian", "little") != "little":
         raise _bad(where, "values that are not little-endian")
     return len(names) == 2

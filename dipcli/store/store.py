@@ -210,14 +210,9 @@ class Store:
         for run in self.runs:
             attrs, saved = run.attrs, run.iterations
             psnr = attrs.get("psnr")
-            rows.append(
-                (
-                    run.name,
-                    str(attrs.get("status")),
-                    str(saved[-1]) if len(saved) else "",
-                    f"{psnr:.2f}" if isinstance(psnr, float) else "",
-                )
-            )
+            last = str(saved[-1]) if len(saved) else ""
+            decibels = f"{psnr:.2f}" if isinstance(psnr, float) else ""
+            rows.append((run.name, str(attrs.get("status")), last, decibels))
         caption = f"{self.name}: {self.attrs['image']}, {width} x {height}, {self.attrs['task']}"
         cells = ("".join(f"<td>{escape(text)}</td>" for text in row) for row in rows)
         body = "".join(f"<tr>{row}</tr>" for row in cells)
