@@ -143,7 +143,7 @@ def _only(document: dict[str, Any], key: str, name: str, where: str) -> dict[str
 def _is_compressed(document: dict[str, Any], where: str) -> bool:
     codecs = document.get("codecs")
     codecs = codecs if isinstance(codecs, list) else []
-    names = [c.get("name") if isinstance(c, dict) else c for c in codecs]
+    names = [c.get("name") if isinstance(c, dict) else None for c in codecs]
     if names not in (["bytes"], ["bytes", "blosc"]):
         raise _bad(where, f"unsupported codecs {_short(names)}; supported are bytes and blosc")
     endian = codecs[0].get("configuration", {})
