@@ -1,6 +1,6 @@
 """Degradations: they corrupt an image, and the linear ones are also forward models of a fit."""
 
-from dipcli.degrade.base import Degradation, corrupt, parse, parse_chain, provenance
+from dipcli.degrade.base import Degradation, corrupt, parse, provenance
 from dipcli.degrade.forward import ForwardModel, Projection, read_model, steps
 
 __all__ = [
@@ -9,7 +9,6 @@ __all__ = [
     "Projection",
     "corrupt",
     "parse",
-    "parse_chain",
     "provenance",
     "read_model",
     "steps",

@@ -16,7 +16,6 @@ from dipcli.images.image import Image
 from dipcli.images.scale import Numbers, Provenance, Scale
 from dipcli.images.stack import Planes
 
-FORMATS = ("png", "tiff", "jpeg", "webp", "npy")
 EXTENSIONS = {
     ".png": "png",
     ".tif": "tiff",

@@ -47,9 +47,9 @@ def create_store(
     folder = Path(os.path.realpath(path))  # the target of a link is replaced, not the link
     new = folder.with_name(f".{folder.name}.{os.getpid()}{PARTIAL}")
     with ExitStack() as undo, write_errors(str(path)):
-        replaced = _replaceable(folder, str(path), force=force)
+        replace = _is_replaced(folder, str(path), force=force)
         locks = undo.enter_context(ExitStack())
-        if replaced == "store":
+        if replace:
             _lock_all(locks, folder, str(path))
         undo.callback(disk.remove, new)  # after a success `new` has been renamed
         new.mkdir()
@@ -59,7 +59,7 @@ def create_store(
             lock.prepare_move()
             if disk.WINDOWS:  # it renames no folder in which a file is open
                 locks.close()
-            _move(new, folder, replace=replaced != "")
+            _move(new, folder, replace=replace)
         except BaseException:
             lock.release()
             raise
@@ -67,22 +67,22 @@ def create_store(
     return lock
 
 
-def _replaceable(folder: Path, label: str, *, force: bool) -> str:
-    """Return "" for no file, "file" or "store"; OutputExists if it must not be replaced."""
+def _is_replaced(folder: Path, label: str, *, force: bool) -> bool:
+    """Whether a file or a store is replaced; OutputExists if it must not be."""
     if not folder.exists():
-        return ""
+        return False
     if folder.is_file() or is_root(folder):
         if not force:
             msg = f"{label} exists; -f replaces it"
             raise OutputExists(msg)
-        return "file" if folder.is_file() else "store"
+        return True
     kind = "a directory that is not a store of dip" if folder.is_dir() else "no file"
     msg = f"{label} is {kind}; refusing to overwrite it"
     raise OutputExists(msg)
 
 
 def _lock_all(locks: ExitStack, folder: Path, label: str) -> None:
-    """Lock a store and all of its runs."""
+    """Lock a store and all of its runs; a file has none."""
     for scratch in (folder / STORE_SCRATCH, *folder.glob(f"run-*/{RUN_SCRATCH}")):
         if scratch.is_dir():
             locks.enter_context(Lock(scratch, label))

@@ -22,7 +22,7 @@ from dipcli.store.create import create_run, create_store
 from dipcli.store.disk import Lock
 from dipcli.store.layout import RUN, RUN_SCRATCH, STORE_SCRATCH, SaveDtype
 from dipcli.store.run import Run
-from dipcli.store.safety import check_root
+from dipcli.store.safety import bad, check_root
 from dipcli.store.writer import RunWriter
 
 
@@ -70,8 +70,7 @@ class Store:
         """
         folder = _local(path)
         if folder.is_file():
-            msg = f"{path} is a file and can only be read; unzip it to write"
-            raise BadStore(msg)
+            raise bad(str(path), "is a file and can only be read; unzip it to write")
         store = cls(open_reader(folder, str(path)), writable=True)
         if lock:
             with write_errors(str(path)):
@@ -132,8 +131,7 @@ class Store:
             exists = self._has_run(number)
         if not exists:
             names = ", ".join(run.name for run in self.runs) or "none"
-            msg = f"{self.name} has no run-{number}; its runs: {names}"
-            raise BadStore(msg)
+            raise bad(self.name, f"has no run-{number}; its runs: {names}")
         return Run(self._reader, number)
 
     def create_run(
@@ -155,8 +153,7 @@ class Store:
         root, label = self._folder(), f"{self.name}/run-{number}"
         folder = root / f"run-{number}"
         if folder.exists():
-            msg = f"{label} exists; resume it, or choose another number"
-            raise BadStore(msg)
+            raise bad(label, "exists; resume it, or choose another number")
         attrs, image = run_attributes(seed, config, **attrs), str(self.attrs["image"])
         with write_errors(label), disk.new_folder(folder, root / STORE_SCRATCH) as partial:
             create_run(partial, attrs, image, _count(saves), steps, size, save_dtype)
