@@ -17,35 +17,26 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "BadImage": "errors",
-    "BadStore": "errors",
-    "DipError": "errors",
-    "OutputExists": "errors",
-    "UsageError": "errors",
-    "Image": "images",
-    "read": "images",
-    "read_stack": "images",
-    "write": "images",
-    "Degradation": "degrade",
-    "corrupt": "degrade",
-    "Settings": "fitting.settings",
-    "Result": "fitting.result",
-    "fit": "fitting.fit",
-    "fit_many": "fitting.fit",
-    "frames": "fitting.fit",
-    "Loss": "fitting.losses.base",
-    "Rule": "fitting.stopping.base",
-    "Task": "fitting.tasks.base",
-    "Measure": "measure.base",
-    "psnr": "measure.quality",
-    "ssim": "measure.quality",
-    "spectrum": "measure.runs",
-    "trajdist": "measure.trajectories",
-    "gpkernel": "gp.kernels",
-    "gp_posterior": "gp.inference",
-    "Run": "store",
-    "Store": "store",
-    "open_store": "store",
+    name: module
+    for module, names in {
+        "errors": ("BadImage", "BadStore", "DipError", "OutputExists", "UsageError"),
+        "images": ("Image", "read", "read_stack", "write"),
+        "degrade": ("Degradation", "corrupt"),
+        "fitting.settings": ("Settings",),
+        "fitting.result": ("Result",),
+        "fitting.fit": ("fit", "fit_many", "frames"),
+        "fitting.losses.base": ("Loss",),
+        "fitting.stopping.base": ("Rule",),
+        "fitting.tasks.base": ("Task",),
+        "measure.base": ("Measure",),
+        "measure.quality": ("psnr", "ssim"),
+        "measure.runs": ("spectrum",),
+        "measure.trajectories": ("trajdist",),
+        "gp.kernels": ("gpkernel",),
+        "gp.inference": ("gp_posterior",),
+        "store": ("Run", "Store", "open_store"),
+    }.items()
+    for name in names
 }
 
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - names of the table above

@@ -19,20 +19,15 @@ def put(path: Path, data: bytes, *, force: bool = False) -> bool:
 
     Only `force` replaces another file. Devices and FIFOs are written in place.
     """
-    try:
+    with write_errors(str(path)):
         if in_place(path):
             with path.open("wb") as file:  # a directory raises its own error
                 file.write(data)
-            return True
-        if path.exists() and path.stat().st_size == len(data) and path.read_bytes() == data:
+        elif path.exists() and path.stat().st_size == len(data) and path.read_bytes() == data:
             return False
-        with atomic_file(path, force=force) as file:
-            file.write(data)
-    except (BrokenPipeError, DipError):
-        raise
-    except OSError as error:
-        msg = f"cannot write {path}: {error.strerror or error}"
-        raise DipError(msg) from error
+        else:
+            with atomic_file(path, force=force) as file:
+                file.write(data)
     return True
 
 
@@ -43,7 +38,7 @@ def in_place(path: Path) -> bool:
 
 def check(path: Path, *, force: bool) -> None:
     """Raise the error of `put` before the work instead of after it."""
-    try:
+    with write_errors(str(path)):
         if not path.exists():
             folder = next(parent for parent in path.absolute().parents if parent.exists())
             if not folder.is_dir():
@@ -53,10 +48,17 @@ def check(path: Path, *, force: bool) -> None:
         elif not in_place(path) and not force:
             msg = f"{path} exists and holds something else; -f replaces it"
             raise OutputExists(msg)
-    except DipError:
+
+
+@contextmanager
+def write_errors(label: str) -> Iterator[None]:
+    """Turn an OSError into a one-line DipError that names what is written."""
+    try:
+        yield
+    except (BrokenPipeError, DipError):  # the reader went away, or the error has its line
         raise
     except OSError as error:
-        msg = f"cannot write {path}: {error.strerror or error}"
+        msg = f"cannot write {label}: {error.strerror or error}"
         raise DipError(msg) from error
 
 

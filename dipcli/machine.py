@@ -20,11 +20,7 @@ CGROUPS = (  # limit and use of a control group, version 2 and version 1
 
 def cores() -> int:
     """How many processors this process may use: affinity, Slurm's share, OpenMP's limit."""
-    allowed = affinity()
-    for name in ("SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS"):
-        if limit := _whole_number(name):
-            allowed = min(allowed, limit)
-    return allowed
+    return _limited("SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS")
 
 
 def affinity() -> int:
@@ -60,8 +56,7 @@ def flops_per_second() -> float:
         start = time.perf_counter()
         square @ square
         times.append(time.perf_counter() - start)
-    limits = [_whole_number(name) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")]
-    threads = min([affinity(), *(limit for limit in limits if limit)])
+    threads = _limited("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
     return 2 * 512**3 / min(times) / threads
 
 
@@ -134,6 +129,11 @@ def keep_memory() -> None:
     mallopt(M_MMAP_MAX, 0)
     mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
     mallopt(M_TOP_PAD, 2**28)
+
+
+def _limited(*variables: str) -> int:
+    """The processors of this process, and no more than these environment variables allow."""
+    return min([affinity(), *filter(None, map(_whole_number, variables))])
 
 
 def _whole_number(variable: str) -> int:

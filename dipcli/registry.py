@@ -30,15 +30,23 @@ class Registry(Mapping[str, Any]):
     """The things of one kind by name, in the order in which help lists the project's own."""
 
     def __init__(
-        self, kind: str, targets: Mapping[str, str], adapt: str = "", words: Sequence[str] = ()
+        self,
+        kind: str,
+        room: str,
+        /,
+        adapt: str = "",
+        words: Sequence[str] = (),
+        **things: str,
     ) -> None:
-        """`targets` are "module:thing"; `adapt` names the function that makes an object of the
-        user's into a thing of this kind, for what is not one already. The option of this kind
-        takes `words` too."""
+        """`things` are "module:thing" in `room`; a name has hyphens where Python has none.
+
+        `adapt` is the function that makes an object of the user's into a thing of this kind, for
+        what is not one already. The option of this kind takes `words` too.
+        """
         self.kind = kind
         self.words = tuple(words)
-        self._targets = dict(targets)
-        self._adapt = adapt
+        self._targets = {n.replace("_", "-"): f"dipcli.{room}.{t}" for n, t in things.items()}
+        self._adapt = f"dipcli.{room}.{adapt}" if adapt else ""
         self._objects: dict[str, Any] = {}  # by "object:NAME"
 
     def __getitem__(self, name: str) -> Any:
@@ -76,8 +84,8 @@ class Registry(Mapping[str, Any]):
             pass
         if re.fullmatch(CODE, name) and not name.startswith(OBJECT):
             return self._adapted(name, load_code(name))
-        known = [*self.words, *self.names()]
-        msg = f"no {self.kind} is called {name!r}; {nearest(name, known)}"
+        hint = nearest(name, [*self.words, *self.names()])
+        msg = f"no {self.kind} is called {name!r}; {hint}"
         raise UsageError(msg)
 
     def split(self, text: str) -> tuple[str, str]:
@@ -128,11 +136,12 @@ class Registry(Mapping[str, Any]):
         thing = self.find(name)
         thing = getattr(thing, "original", thing)
         try:
-            file = inspect.getsourcefile(thing if hasattr(thing, "__module__") else type(thing))
-            data = Path(str(file)).read_bytes()
+            source = inspect.getsourcefile(thing if hasattr(thing, "__module__") else type(thing))
+            file = Path(str(source))
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
         except (TypeError, OSError):
             return {"name": name, "file": "", "sha256": ""}
-        return {"name": name, "file": Path(str(file)).name, "sha256": _digest(data)}
+        return {"name": name, "file": file.name, "sha256": digest}
 
     def _adapted(self, name: str, thing: Any) -> Any:
         return load(self._adapt)(name, thing) if self._adapt else thing
@@ -208,137 +217,112 @@ def _entry_points(group: str) -> dict[str, Any]:
     return {point.name: point for point in entry_points(group=group)}
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _in(room: str, **things: str) -> dict[str, str]:
-    """Targets in one room; a name on the command line has hyphens where Python has none."""
-    return {name.replace("_", "-"): f"dipcli.{room}.{target}" for name, target in things.items()}
-
-
 DEGRADATIONS = Registry(
     "degradation",
-    _in(
-        "degrade",
-        gaussian="gaussian:Gaussian",
-        poisson="poisson:Poisson",
-        impulse="impulse:Impulse",
-        speckle="speckle:Speckle",
-        uniform="uniform:Uniform",
-        lowfreq="lowfreq:LowFrequency",
-        band="band:Band",
-        stripes="stripes:Stripes",
-        mask="mask:Mask",
-        hole="hole:Hole",
-        maskfile="maskfile:MaskFile",
-        downsample="downsample:Downsample",
-        blur="blur:Blur",
-        jpeg="jpeg:Jpeg",
-        fourier="fourier:Fourier",
-        crop="crop:Crop",
-        gray="gray:Gray",
-    ),
-    adapt="dipcli.degrade.base:adapt",
+    "degrade",
+    adapt="base:adapt",
+    gaussian="noise:Gaussian",
+    poisson="noise:Poisson",
+    impulse="noise:Impulse",
+    speckle="noise:Speckle",
+    uniform="noise:Uniform",
+    lowfreq="noise:LowFrequency",
+    band="noise:Band",
+    stripes="stripes:Stripes",
+    mask="mask:Mask",
+    hole="mask:Hole",
+    maskfile="mask:MaskFile",
+    downsample="downsample:Downsample",
+    blur="blur:Blur",
+    jpeg="jpeg:Jpeg",
+    fourier="fourier:Fourier",
+    crop="crop:Crop",
+    gray="gray:Gray",
 )
 
 ARCHITECTURES = Registry(
     "architecture",
-    _in(
-        "nets",
-        dip="dip:Dip",
-        linear="linear:Linear",
-        relunet="relunet:ReLUNet",
-        decoder="decoder:Decoder",
-        deep_decoder="deep_decoder:DeepDecoder",
-        conv_decoder="deep_decoder:ConvDecoder",
-        generator="generator:Generator",
-    ),
-    adapt="dipcli.nets.foreign:adapt",
+    "nets",
+    adapt="foreign:adapt",
+    dip="dip:Dip",
+    linear="linear:Linear",
+    relunet="relunet:ReLUNet",
+    decoder="decoder:Decoder",
+    deep_decoder="deep_decoder:DeepDecoder",
+    conv_decoder="deep_decoder:ConvDecoder",
+    generator="generator:Generator",
 )
 
 MEASURES = Registry(
     "measure",
-    _in(
-        "measure",
-        fbc="fbc:Fbc",
-        fbc_energy="fbc:FbcEnergy",
-        power="radial:Power",
-        error="radial:Error",
-        amplitude="radial:Amplitude",
-        blur_sharp="blur:BlurSharp",
-        psnr="quality:Psnr",
-        ssim="quality:Ssim",
-    ),
-    adapt="dipcli.measure.base:adapt",
+    "measure",
+    adapt="base:adapt",
+    fbc="fbc:Fbc",
+    fbc_energy="fbc:FbcEnergy",
+    power="radial:Power",
+    error="radial:Error",
+    amplitude="radial:Amplitude",
+    blur_sharp="blur:BlurSharp",
+    psnr="quality:Psnr",
+    ssim="quality:Ssim",
 )
 
 TASKS = Registry(
     "task",
-    _in(
-        "fitting.tasks",
-        denoise="direct:Denoise",
-        inpaint="direct:Inpaint",
-        sr="undoing:SuperResolve",
-        dejpeg="direct:Dejpeg",
-        deblur="undoing:Deblur",
-        sense="sense:Sense",
-        enhance="direct:Enhance",
-        flash="flash:Flash",
-    ),
+    "fitting.tasks",
     words=("auto",),
+    denoise="direct:Denoise",
+    inpaint="direct:Inpaint",
+    sr="undoing:SuperResolve",
+    dejpeg="direct:Dejpeg",
+    deblur="undoing:Deblur",
+    sense="sense:Sense",
+    enhance="direct:Enhance",
+    flash="flash:Flash",
 )
 
 PRESETS = Registry(
     "preset",
-    _in(
-        "fitting",
-        fast="presets:fast",
-        ulyanov="presets:ulyanov",
-        chakrabarty="presets:chakrabarty",
-        shi="presets:shi",
-        heckel="presets:heckel",
-    ),
+    "fitting",
+    fast="presets:fast",
+    ulyanov="presets:ulyanov",
+    chakrabarty="presets:chakrabarty",
+    shi="presets:shi",
+    heckel="presets:heckel",
 )
 
 RULES = Registry(
     "stopping rule",
-    _in(
-        "fitting.stopping",
-        whiteness="whiteness:Whiteness",
-        es_wmv="minimum:WindowedVariance",
-        es_emv="minimum:ExponentialVariance",
-        blur_sharp="blur_sharp:BlurSharp",
-        discrepancy="discrepancy:Discrepancy",
-        self_validation="minimum:SelfValidation",
-    ),
-    adapt="dipcli.fitting.stopping.base:adapt",
+    "fitting.stopping",
+    adapt="base:adapt",
     words=("auto", "none"),
+    whiteness="whiteness:Whiteness",
+    es_wmv="minimum:WindowedVariance",
+    es_emv="minimum:ExponentialVariance",
+    blur_sharp="blur_sharp:BlurSharp",
+    discrepancy="discrepancy:Discrepancy",
+    self_validation="minimum:SelfValidation",
 )
 
 LOSSES = Registry(
     "loss",
-    _in(
-        "fitting.losses",
-        mse="pointwise:Mse",
-        l1="pointwise:L1",
-        huber="pointwise:Huber",
-        poisson="pointwise:Poisson",
-        tv="terms:Tv",
-        spectral="spectral:Spectral",
-        dc="dc:Dc",
-        sure="terms:Sure",
-    ),
-    adapt="dipcli.fitting.losses.base:adapt",
+    "fitting.losses",
+    adapt="base:adapt",
+    mse="pointwise:Mse",
+    l1="pointwise:L1",
+    huber="pointwise:Huber",
+    poisson="pointwise:Poisson",
+    tv="terms:Tv",
+    spectral="spectral:Spectral",
+    dc="dc:Dc",
+    sure="terms:Sure",
 )
 
 OPTIMIZERS = Registry(
     "optimizer",
-    _in(
-        "fitting.optimizers",
-        adam="first_order:Adam",
-        sgd="first_order:Sgd",
-        lbfgs="lbfgs:Lbfgs",
-        sgld="first_order:Sgld",
-    ),
+    "fitting.optimizers",
+    adam="first_order:Adam",
+    sgd="first_order:Sgd",
+    lbfgs="lbfgs:Lbfgs",
+    sgld="first_order:Sgld",
 )

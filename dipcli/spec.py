@@ -28,35 +28,16 @@ def value(
     choices: Sequence[str] = (),
     default: Any = MISSING,
     label: str = "",
+    positional: bool = True,
 ) -> Any:
     """A field behind the colon: from `low` (or above it) to `high`; `label` names it in usages."""
-    return _field(default, True, low, high, above, choices, label)
-
-
-def key(
-    default: Any,
-    low: float | None = None,
-    high: float | None = None,
-    *,
-    above: bool = False,
-    choices: Sequence[str] = (),
-    label: str = "",
-) -> Any:
-    """A field that is written `key=value`, with its default."""
-    return _field(default, False, low, high, above, choices, label)
-
-
-def _field(
-    default: Any,
-    positional: bool,
-    low: float | None,
-    high: float | None,
-    above: bool,
-    choices: Sequence[str],
-    label: str,
-) -> Any:
     bounds = {"low": low, "high": high, "above": above, "choices": tuple(choices)}
     return field(default=default, metadata={"positional": positional, "label": label, **bounds})
+
+
+def key(default: Any, low: float | None = None, high: float | None = None, **options: Any) -> Any:
+    """A field that is written `key=value`, with its default."""
+    return value(low, high, default=default, positional=False, **options)
 
 
 class Spec:
@@ -66,8 +47,7 @@ class Spec:
 
     def __post_init__(self) -> None:
         for f in _fields(type(self)):
-            if f.metadata:
-                check(f.name, getattr(self, f.name), f.metadata)
+            check(f.name, getattr(self, f.name), f.metadata)
 
     def __str__(self) -> str:
         """The word that `parse` reads back, with every key written out."""
@@ -89,7 +69,22 @@ class Spec:
     @classmethod
     def parse(cls, words: str) -> Self:
         """Make one from what follows its name: `:25,clip=0`."""
-        return cls(**_read_words(cls, words))
+        positional, keyed = _split_fields(cls)
+        keys = {f.name: f for f in keyed}
+        greedy = [_kind(f) for f in positional] == ["str"]
+        values: dict[str, Any] = {}
+        # keys are taken off the end, so that a path may hold commas, colons, and even keys
+        while match := re.fullmatch(r"(.*),([^,=]*)=([^,]*)", words, re.DOTALL):
+            head, word, text = match.groups()
+            if word in keys and word not in values:
+                values[word] = read(_kind(keys[word]), word, text)
+            elif greedy:
+                break
+            else:
+                msg = f"{word} appears twice" if word in keys else f"there is no key {word!r}"
+                raise UsageError(msg)
+            words = head
+        return cls(**values, **_read_positional(positional, words, greedy=greedy))
 
 
 def constant(kind: type[Spec], thing: Any) -> Any:
@@ -103,7 +98,7 @@ def constant(kind: type[Spec], thing: Any) -> Any:
 
 def options(cls: type[Spec]) -> list[str]:
     """The names of the fields that are written in the word."""
-    return [f.name for f in _fields(cls) if f.metadata]
+    return [f.name for f in _fields(cls)]
 
 
 def check(name: str, item: Any, bounds: Any) -> None:
@@ -151,14 +146,14 @@ def read(kind: str, name: str, text: str) -> Any:
 
 def _split_fields(cls: type[Spec]) -> tuple[list[Field[Any]], list[Field[Any]]]:
     """The fields behind the colon, and the keys."""
-    ours = [f for f in _fields(cls) if f.metadata]
+    ours = _fields(cls)
     positional = [f for f in ours if f.metadata["positional"]]
     return positional, [f for f in ours if not f.metadata["positional"]]
 
 
-def _fields(cls: type[Spec]) -> tuple[Field[Any], ...]:
-    """The fields of a dataclass; what is none has no words of its own."""
-    return fields(cls) if is_dataclass(cls) else ()
+def _fields(cls: type[Spec]) -> list[Field[Any]]:
+    """The fields made by `value` and `key`; what is no dataclass has no words of its own."""
+    return [f for f in fields(cls) if f.metadata] if is_dataclass(cls) else []
 
 
 def _default(f: Field[Any]) -> str:
@@ -169,26 +164,6 @@ def _kind(f: Field[Any]) -> str:
     """The type of a field: int, float, bool or str."""
     name = f.type if isinstance(f.type, str) else f.type.__name__
     return name.removesuffix(" | None")
-
-
-def _read_words(cls: type[Spec], words: str) -> dict[str, Any]:
-    """`:25,clip=0` -> {"sigma": 25.0, "clip": False}."""
-    positional, keyed = _split_fields(cls)
-    keys = {f.name: f for f in keyed}
-    greedy = [_kind(f) for f in positional] == ["str"]
-    values: dict[str, Any] = {}
-    # keys are taken off the end, so that a path may hold commas, colons, and even keys
-    while match := re.fullmatch(r"(.*),([^,=]*)=([^,]*)", words, re.DOTALL):
-        head, word, text = match.groups()
-        if word in keys and word not in values:
-            values[word] = read(_kind(keys[word]), word, text)
-        elif greedy:
-            break
-        else:
-            msg = f"{word} appears twice" if word in keys else f"there is no key {word!r}"
-            raise UsageError(msg)
-        words = head
-    return values | _read_positional(positional, words, greedy=greedy)
 
 
 def _read_positional(wanted: list[Field[Any]], words: str, *, greedy: bool) -> dict[str, Any]:

@@ -10,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dipcli.degrade import corrupt, parse, steps
-from dipcli.degrade.band import Band
 from dipcli.degrade.blur import Blur
 from dipcli.degrade.crop import Crop
-from dipcli.degrade.gaussian import Gaussian
-from dipcli.degrade.maskfile import MaskFile
+from dipcli.degrade.mask import MaskFile
+from dipcli.degrade.noise import Band, Gaussian
 from dipcli.errors import DipError, UsageError
 from dipcli.registry import DEGRADATIONS, summary
 

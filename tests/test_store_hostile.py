@@ -96,6 +96,7 @@ ARRAYS = {
     "gzip": ("frames", setter("codecs", [BYTES, GZIP]), "unsupported codecs"),
     "sharding": ("frames", setter("codecs", [{"name": "sharding_indexed"}]), "unsupported codecs"),
     "codecs of text": ("frames", setter("codecs", "blosc"), "unsupported codecs"),
+    "a codec of text": ("frames", setter("codecs", 0, "bytes"), "unsupported codecs"),
     "no codecs": ("frames", setter("codecs", []), "unsupported codecs"),
     "big-endian": ("frames", setter("codecs", 0, "configuration", {"endian": "big"}), "endian"),
     "no compression": ("frames", setter("codecs", [BYTES]), "bytes"),

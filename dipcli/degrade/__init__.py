@@ -1,16 +1,14 @@
 """Degradations: they corrupt an image, and the linear ones are also forward models of a fit."""
 
-from dipcli.degrade.base import Degradation, corrupt, parse, parse_chain, provenance
-from dipcli.degrade.forward import ForwardModel, Projection, Step, read_model, steps
+from dipcli.degrade.base import Degradation, corrupt, parse, provenance
+from dipcli.degrade.forward import ForwardModel, Projection, read_model, steps
 
 __all__ = [
     "Degradation",
     "ForwardModel",
     "Projection",
-    "Step",
     "corrupt",
     "parse",
-    "parse_chain",
     "provenance",
     "read_model",
     "steps",

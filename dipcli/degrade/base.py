@@ -16,16 +16,18 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from dipcli import __version__, spec
-from dipcli.degrade.linear import Linear
 from dipcli.errors import DipError, UsageError
 from dipcli.images import Image, Provenance
 from dipcli.registry import DEGRADATIONS
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, device, dtype
 
+Array = npt.NDArray[np.float64]
+Linear = Callable[[Array], Array]  # (channel, y, x) -> (channel, y, x)
 Operator = Callable[["Tensor"], "Tensor"]  # (..., channel, y, x) -> (..., channel, y, x)
 
 
@@ -157,3 +159,38 @@ def _field(parameter: inspect.Parameter) -> tuple[str, str, Any]:
         return parameter.name, type(parameter.default).__name__, spec.key(parameter.default)
     kind = parameter.annotation if parameter.annotation is not parameter.empty else "float"
     return parameter.name, kind if isinstance(kind, str) else kind.__name__, spec.value()
+
+
+def over_known(linear: Linear, pixels: npt.NDArray[Any], floor: float) -> Array:
+    """Apply a linear map, whose weights sum to 1, to the known pixels alone.
+
+    Unknown pixels (NaN) are left out of each sum, which is divided by the weights of the known
+    ones. Where those sum to `floor` or less, the result is unknown.
+    """
+    known = ~np.isnan(pixels)
+    if known.all():
+        return linear(pixels.astype(np.float64))
+    total = linear(np.where(known, pixels, 0).astype(np.float64))
+    weight = linear(known.astype(np.float64))
+    enough = weight > floor
+    return np.where(enough, total / np.where(enough, weight, 1), np.nan)
+
+
+def beside(*arrays: Array) -> Callable[[Tensor], list[Tensor]]:
+    """A function that returns the arrays as tensors of the precision and device of its argument.
+
+    Each copy is made once and kept: an operator runs at every step of a fit, and a transfer to a
+    GPU would stall each of them.
+    """
+    import torch
+
+    moved: dict[tuple[device, dtype], list[Tensor]] = {}
+
+    def constants(x: Tensor) -> list[Tensor]:
+        place = x.device, x.dtype
+        if place not in moved:
+            with torch.inference_mode(False):  # a later call may need gradients
+                moved[place] = [torch.from_numpy(array).to(*place) for array in arrays]
+        return moved[place]
+
+    return constants

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from dipcli.degrade.base import Degradation, Operator
-from dipcli.degrade.linear import Array, Linear, beside, over_known
+from dipcli.degrade.base import Array, Degradation, Linear, Operator, beside, over_known
 from dipcli.images import Image
 from dipcli.spec import key, value
 
@@ -73,14 +72,14 @@ class Blur(Degradation):
         else:
             i = _around(int(np.ceil(self.size / 2 + 0.5)))
             y, x = i[:, None], i[None, :]
-            weights = self._box(y, x) if self.kernel == "box" else self._line(y, x)
+            if self.kernel == "box":
+                weights = _covered(y, self.size) * _covered(x, self.size)
+            else:
+                weights = self._line(y, x)
             some = weights > 1e-9
             weights = weights[np.ix_(some.any(axis=1), some.any(axis=0))]
         weights /= weights.sum()
         return weights
-
-    def _box(self, y: Array, x: Array) -> Array:
-        return _covered(y, self.size) * _covered(x, self.size)
 
     def _line(self, y: Array, x: Array) -> Array:
         """The weights of a line one pixel thick, with soft edges; y points down."""

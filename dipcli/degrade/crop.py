@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from dipcli.degrade.base import Degradation, Operator
-from dipcli.degrade.linear import Array, Linear
+from dipcli.degrade.base import Degradation, Linear, Operator
 from dipcli.errors import DipError, UsageError
 from dipcli.images import Image
 from dipcli.spec import value
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
 
 PART = re.compile(r"([1-9][0-9]{0,8})x([1-9][0-9]{0,8})(?:\+([0-9]{1,9})\+([0-9]{1,9}))?")
 
@@ -43,19 +38,11 @@ class Crop(Degradation):
 
     def linear(self, size: tuple[int, int], rng: np.random.Generator) -> Linear:
         rows, columns = self._window(size)
-
-        def cut(x: Array) -> Array:
-            return x[:, rows, columns]
-
-        return cut
+        return lambda x: x[:, rows, columns]
 
     def forward(self, size: tuple[int, int], rng: np.random.Generator) -> Operator:
         rows, columns = self._window(size)
-
-        def cut(x: Tensor) -> Tensor:
-            return x[..., rows, columns]
-
-        return cut
+        return lambda x: x[..., rows, columns]
 
     def _numbers(self) -> tuple[int, ...]:
         """Width and height, then the corner if the part names one."""

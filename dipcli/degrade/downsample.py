@@ -10,8 +10,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from dipcli.arrays import Floats
-from dipcli.degrade.base import Degradation, Operator
-from dipcli.degrade.linear import Array, Linear, beside, over_known
+from dipcli.degrade.base import Array, Degradation, Linear, Operator, beside, over_known
 from dipcli.images import Image
 from dipcli.spec import key, value
 
@@ -56,14 +55,10 @@ class Downsample(Degradation):
 
     def linear(self, size: tuple[int, int], rng: np.random.Generator) -> Linear:
         rows, columns = (matrix(n, self.factor, self.kernel) for n in size)
-
-        def shrink(channels: Array) -> Array:
-            return np.stack([rows @ x @ columns.T for x in channels])
-
-        return shrink
+        return lambda channels: np.stack([rows @ x @ columns.T for x in channels])
 
     def _shrink(self, pixels: Floats, rng: np.random.Generator) -> Floats:
-        height, width = pixels.shape[1:]
+        _, height, width = pixels.shape
         shrink = self.linear((height, width), rng)
         # with negative weights, a small sum of known weights may be large weights that cancel
         floor = 0.5 if self.kernel in ("lanczos", "bicubic") else 0

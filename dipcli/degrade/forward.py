@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,9 +18,8 @@ Size = tuple[int, int]  # height and width
 INVALID = "invalid model in the attributes of the store"
 
 
-@dataclass(frozen=True)
-class ForwardModel:
-    """A linear degradation, with the random numbers that it used, as a fit compares through it."""
+class ForwardModel(NamedTuple):
+    """A degradation, with the random numbers that it used; a fit compares through a linear one."""
 
     degradation: Degradation
     seed: int = 0
@@ -70,16 +68,7 @@ def _parse_recorded(text: str) -> Degradation:
     return parse(text)
 
 
-class Step(NamedTuple):
-    """One degradation in the history of an image."""
-
-    degradation: Degradation
-    seed: int
-    page: int
-    place: int
-
-
-def steps(history: Provenance | None, page: int = 1) -> Iterator[Step]:
+def steps(history: Provenance | None, page: int = 1) -> Iterator[ForwardModel]:
     """The degradations of an image by its history, the last one first.
 
     They end where the history names a restoration or cannot be read.
@@ -93,5 +82,5 @@ def steps(history: Provenance | None, page: int = 1) -> Iterator[Step]:
         if seed < 0 or page < 1:
             return
         for place in reversed(range(len(chain))):
-            yield Step(chain[place], seed, page, place)
+            yield ForwardModel(chain[place], seed, page, place)
         history = history.get("input")

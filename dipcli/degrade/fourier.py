@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from dipcli.arrays import Bools
-from dipcli.degrade.base import Degradation, Operator
-from dipcli.degrade.linear import Array, Linear, beside
+from dipcli.degrade.base import Degradation, Linear, Operator, beside
 from dipcli.errors import DipError
 from dipcli.images import Image
 from dipcli.spec import key, value
@@ -45,11 +44,7 @@ class Fourier(Degradation):
 
     def linear(self, size: tuple[int, int], rng: np.random.Generator) -> Linear:
         keep = _half(self.kept(size, rng))
-
-        def sense(x: Array) -> Array:
-            return np.fft.irfft2(np.fft.rfft2(x) * keep, s=size)
-
-        return sense
+        return lambda x: np.fft.irfft2(np.fft.rfft2(x) * keep, s=size)
 
     def forward(self, size: tuple[int, int], rng: np.random.Generator) -> Operator:
         import torch

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from dipcli.degrade.base import Degradation, Operator
-from dipcli.degrade.linear import Array, Linear
+from dipcli.degrade.base import Array, Degradation, Linear, Operator
 from dipcli.images import Image
 
 if TYPE_CHECKING:

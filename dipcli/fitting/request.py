@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dipcli.arrays import Bools
-from dipcli.degrade.maskfile import MaskFile
+from dipcli.degrade.mask import MaskFile
 from dipcli.errors import DipError, UsageError
 from dipcli.fitting import outputs, tasks
 from dipcli.fitting.code import refuse_unnamed_code

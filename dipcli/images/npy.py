@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from io import BytesIO
 from typing import BinaryIO
 
@@ -24,12 +25,11 @@ def decode(file: BinaryIO, length: int, axes: str | None) -> Stack:
     if dtype.kind not in "buif":
         msg = f"its numbers are {dtype}, not integers or floats"
         raise BadImage(msg)
-    size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    size = math.prod(shape) * dtype.itemsize
     check_size(size, length)
     if size > length:
         msg = f"its shape {shape} needs more bytes than the file has"
         raise BadImage(msg)
-    axes = axes or _default_axes(shape)
     file.seek(0)
     return from_array(np.load(file, allow_pickle=False), axes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from fractions import Fraction
@@ -41,7 +42,7 @@ def read_photo(file: BinaryIO, length: int) -> Stack:
 
 def read_netpbm(file: BinaryIO, length: int) -> Stack:
     with netpbmfile.NetpbmFile(file) as picture:
-        check_size(int(np.prod(picture.shape, dtype=object)) * 4, length)
+        check_size(math.prod(picture.shape) * 4, length)
         numbers = native(picture.asarray())
         if picture.magicnumber in ("Pf", "PF"):
             numbers = numbers[::-1]  # this format stores the bottom row first
@@ -72,10 +73,7 @@ def _eight_bits(picture: PIL.Image.Image) -> Numbers:
     """The pixels (y, x, channel) in 8 bits, with the EXIF orientation applied."""
     transparent = picture.has_transparency_data
     picture = PIL.ImageOps.exif_transpose(picture)
-    if picture.mode in ("1", "L", "LA", "La"):
-        mode = "LA" if transparent else "L"
-    else:
-        mode = "RGBA" if transparent else "RGB"
+    mode = ("L" if picture.mode in ("1", "L", "LA", "La") else "RGB") + "A" * transparent
     return np.atleast_3d(np.asarray(picture.convert(mode)))
 
 

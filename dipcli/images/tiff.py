@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ET
 from contextlib import suppress
 from fractions import Fraction
@@ -15,15 +16,7 @@ from dipcli.errors import BadImage
 from dipcli.images.image import Meta, Resolution
 from dipcli.images.raster import upright
 from dipcli.images.scale import Numbers
-from dipcli.images.stack import (
-    Planes,
-    Stack,
-    check_size,
-    fold,
-    native,
-    read_history,
-    unfold,
-)
+from dipcli.images.stack import Planes, Stack, check_size, fold, native, read_history, unfold
 
 LOSSLESS = ("LZW", "ADOBE_DEFLATE", "DEFLATE", "PACKBITS", "ZSTD", "LZMA")
 UNITS = {1: "none", 2: "inch", 3: "cm"}
@@ -37,7 +30,7 @@ def decode(file: BinaryIO, length: int, axes: str | None) -> Stack:
     with tifffile.TiffFile(file) as tif:
         series = tif.series[0]
         page = series.keyframe
-        check_size(int(np.prod(series.shape, dtype=object)) * series.dtype.itemsize, length)
+        check_size(math.prod(series.shape) * series.dtype.itemsize, length)
         numbers, own_axes = _colours(native(series.asarray()), series.axes, page)
         if numbers.dtype.kind not in "uif":
             msg = f"its numbers are {numbers.dtype}, not integers or floats"
@@ -51,23 +44,17 @@ def decode(file: BinaryIO, length: int, axes: str | None) -> Stack:
             alpha = _upright(fold(alpha, own_axes.replace("S", "")), page)[:, 0]
         notes = [f"only the first of its {len(tif.series)} series is read"] * (len(tif.series) > 1)
         meta = _meta(tif, page, own_axes, numbers.shape)
-        software = read_history(_text(page, "Software")) or {}
-        history = software.get("dip")
-        return Stack(
-            planes, alpha, meta, history if isinstance(history, dict) else None, tuple(notes)
-        )
+        return Stack(planes, alpha, meta, _history(page), tuple(notes))
 
 
 def _colours(numbers: Numbers, axes: str, page: Any) -> tuple[Numbers, str]:
     """Convert to gray or RGB in which the largest value is white."""
-    if page.bitspersample in (2, 4):
-        numbers = numbers * np.uint8(255 // (2**page.bitspersample - 1))
     name = getattr(page.photometric, "name", "")
     if name == "PALETTE" and page.colormap is not None:
-        if page.bitspersample in (2, 4):
-            numbers = numbers // np.uint8(255 // (2**page.bitspersample - 1))
         colours = (page.colormap >> 8).astype(np.uint8)  # (3, index)
         return np.moveaxis(colours[:, numbers], 0, -1), axes + "S"
+    if page.bitspersample in (2, 4):
+        numbers = numbers * np.uint8(255 // (2**page.bitspersample - 1))
     if name == "MINISWHITE" and numbers.dtype.kind == "u":
         top = 2**page.bitspersample - 1 if page.bitspersample > 8 else 255
         return (top - numbers).astype(numbers.dtype), axes
@@ -141,9 +128,10 @@ def _resolution(page: Any) -> Resolution | None:
     return Resolution(x, y, known) if x > 0 and y > 0 else None
 
 
-def _text(page: Any, tag: str) -> str | None:
-    value = page.tags.get(tag)
-    return value.value if value is not None and isinstance(value.value, str) else None
+def _history(page: Any) -> dict[str, Any] | None:
+    software = getattr(page.tags.get("Software"), "value", None)
+    history = (read_history(software) or {}).get("dip") if isinstance(software, str) else None
+    return history if isinstance(history, dict) else None
 
 
 def encode(planes: Planes) -> bytes:
@@ -167,11 +155,10 @@ def _plain(planes: Planes) -> tuple[Numbers, str]:
     numbers = planes.numbers  # (page, channel, y, x)
     if planes.alpha is not None:
         numbers = np.concatenate([numbers, planes.alpha[:, None]], axis=1)
-    numbers, axes = (
-        (numbers[:, 0], "QYX")
-        if numbers.shape[1] == 1
-        else (np.ascontiguousarray(numbers.transpose(0, 2, 3, 1)), "QYXS")
-    )
+    if numbers.shape[1] == 1:
+        numbers, axes = numbers[:, 0], "QYX"
+    else:
+        numbers, axes = np.ascontiguousarray(numbers.transpose(0, 2, 3, 1)), "QYXS"
     return (numbers, axes) if len(numbers) > 1 else (numbers[0], axes[1:])
 
 
@@ -191,15 +178,11 @@ def _write(numbers: Numbers, axes: str, planes: Planes, **options: Any) -> bytes
         options["extrasamples"] = ["unspecified"] * (extra - len(alpha)) + alpha
     if resolution := planes.resolution:
         x, y = (n.limit_denominator(2**31 - 1) for n in resolution[:2])
-        options["resolution"] = (_rational(x), _rational(y))
+        options["resolution"] = (x.as_integer_ratio(), y.as_integer_ratio())
         options["resolutionunit"] = RESOLUTION_UNITS[resolution.unit]
     buffer = BytesIO()
     tifffile.imwrite(buffer, numbers, **options)
     return buffer.getvalue()
-
-
-def _rational(number: Fraction) -> tuple[int, int]:
-    return number.numerator, number.denominator
 
 
 def _imagej_holds(numbers: Numbers, axes: str) -> bool:
@@ -218,7 +201,7 @@ def _imagej(planes: Planes, numbers: Numbers, axes: str) -> dict[str, Any]:
 
 def _count(numbers: Numbers, axes: str) -> int:
     """The number of planes of an array."""
-    return int(np.prod([n for n, a in zip(numbers.shape, axes, strict=True) if a not in "YXS"]))
+    return math.prod(n for n, a in zip(numbers.shape, axes, strict=True) if a not in "YXS")
 
 
 def _ome(planes: Planes, numbers: Numbers, axes: str) -> bytes:

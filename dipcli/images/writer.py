@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,6 @@ from dipcli.images.image import Image
 from dipcli.images.scale import Numbers, Provenance, Scale
 from dipcli.images.stack import Planes
 
-FORMATS = ("png", "tiff", "jpeg", "webp", "npy")
 EXTENSIONS = {
     ".png": "png",
     ".tif": "tiff",
@@ -26,7 +26,8 @@ EXTENSIONS = {
     ".npy": "npy",
 }
 DEPTHS = ("8", "16", "float")
-EIGHT_BITS = {"jpeg": "JPEG", "webp": "WebP"}
+INTEGERS = {"png": ("uint8", "uint16"), "jpeg": ("uint8",), "webp": ("uint8",)}  # types they hold
+NAMES = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
 
 
 class Encoded(NamedTuple):
@@ -81,13 +82,15 @@ def encode(
     numbers: list[Numbers] = []
     alphas: list[Numbers | None] = []
     notes: list[str] = []
-    first, clipped, values, unknown = None, 0, 0, 0
-    for number, image in enumerate(images, 1):
-        if first is None:
-            first = image
-            dtype, scale = _depth(image, depth)
-            dtype, scale = _fit_format(form, dtype, scale, notes)
-        elif image.pixels.shape != first.pixels.shape:
+    clipped, values, unknown = 0, 0, 0
+    images = iter(images)
+    first = next(images, None)
+    if first is None:
+        msg = "there are no pages to write"
+        raise BadImage(msg)
+    dtype, scale = _fit_format(form, *_depth(first, depth), notes)
+    for number, image in enumerate(chain([first], images), 1):
+        if image.pixels.shape != first.pixels.shape:
             msg = f"all pages of a stack must have one size: page {number} differs from the first"
             raise BadImage(msg)
         if form == "npy" and dtype.kind != "f" and image.unknown.any():
@@ -99,9 +102,6 @@ def encode(
         alphas.append(_opacity(image, dtype, form))
         clipped, values = clipped + outside, values + page.size
         unknown += int(image.unknown.any(axis=0).sum())
-    if first is None:
-        msg = "there are no pages to write"
-        raise BadImage(msg)
     if unknown:
         notes.append(f"{unknown:,} of {values // first.channels:,} pixels are unknown")
     if clipped:
@@ -161,16 +161,11 @@ def _fit_format(
     form: str, dtype: np.dtype[Any], scale: Scale, notes: list[str]
 ) -> tuple[np.dtype[Any], Scale]:
     """The nearest type that the format has."""
-    wanted: np.dtype[Any] | None = None
-    if form in EIGHT_BITS and dtype != np.uint8:
-        wanted = np.dtype(np.uint8)
-    if form == "png" and dtype not in (np.uint8, np.uint16):
-        wanted = np.dtype(np.uint16)
-    if wanted is None:
+    if form not in INTEGERS or dtype.name in INTEGERS[form]:
         return dtype, scale
-    name = EIGHT_BITS.get(form, "PNG")
-    notes.append(f"{name} cannot hold {dtype}: written as {8 * wanted.itemsize}-bit integers")
-    return wanted, Scale(float(np.iinfo(wanted).max))
+    info = np.iinfo(INTEGERS[form][-1])
+    notes.append(f"{NAMES[form]} cannot hold {dtype}: written as {info.bits}-bit integers")
+    return info.dtype, Scale(float(info.max))
 
 
 def _opacity(image: Image, dtype: np.dtype[Any], form: str) -> Numbers | None:

@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 
 ACTIVATIONS = Registry(
     "activation",
-    {
-        "leaky-relu": f"{__name__}:LeakyReLU",
-        "relu": f"{__name__}:ReLU",
-        "elu": f"{__name__}:Elu",
-        "swish": f"{__name__}:Swish",
-    },
+    "nets",
+    leaky_relu="activations:LeakyReLU",
+    relu="activations:ReLU",
+    elu="activations:Elu",
+    swish="activations:Swish",
 )
 
 

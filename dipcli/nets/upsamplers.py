@@ -18,8 +18,9 @@ from dipcli.spec import Spec, value
 
 UPSAMPLERS = Registry(
     "upsampling method",
-    {
-        kind.lower(): f"dipcli.nets.upsamplers:{kind}"
+    "nets",
+    **{
+        kind.lower(): f"upsamplers:{kind}"
         for kind in ("Nearest", "Bilinear", "Deconv", "Gaussian", "Lpf", "Kaiser")
     },
 )

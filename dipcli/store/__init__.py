@@ -1,8 +1,6 @@
 """The trajectory store: written crash-safe, read one frame at a time, from a folder, zip or URL."""
 
-from dipcli.store.access import StoreLike
 from dipcli.store.attributes import pixels_digest
-from dipcli.store.checkpoint import Checkpoint
 from dipcli.store.layout import Status
 from dipcli.store.parts import (
     image_part,
@@ -18,12 +16,10 @@ from dipcli.store.writer import RunWriter
 from dipcli.store.zip import pack
 
 __all__ = [
-    "Checkpoint",
     "Run",
     "RunWriter",
     "Status",
     "Store",
-    "StoreLike",
     "image_part",
     "is_store_name",
     "open_store",

@@ -16,13 +16,13 @@ import numpy as np
 
 from dipcli.errors import BadStore, DipError
 from dipcli.images import Floats
+from dipcli.store.disk import Buffer
 from dipcli.store.layout import MAX_METADATA, META, WHOLE
-from dipcli.store.safety import CHUNK, Node, check_chunk, check_zip, is_zip, parse_node
+from dipcli.store.safety import CHUNK, Node, bad, check_chunk, check_zip, is_zip, parse_node
 
 if TYPE_CHECKING:
     from zarr import Array as ZarrArray
 
-Data = bytes | memoryview
 StoreLike = str | os.PathLike[str] | bytes | BinaryIO  # a name, or the bytes or stream of a zip
 
 
@@ -48,7 +48,7 @@ class Reader:
         """Description of the group or array at `path`; BadStore if there is none."""
         node = self.node(path)
         if node is None:
-            raise self._missing(path)
+            raise self.bad(path, "is missing")
         return node
 
     def array(self, path: str) -> ZarrArray[Any] | None:
@@ -66,7 +66,7 @@ class Reader:
         """The array at `path`; BadStore if there is none."""
         array = self.array(path)
         if array is None:
-            raise self._missing(path)
+            raise self.bad(path, "is missing")
         return array
 
     def image(self, path: str, ndim: int = 3) -> Floats | None:
@@ -75,8 +75,7 @@ class Reader:
         if array is None:
             return None
         if array.ndim != ndim or array.dtype.kind != "f":
-            msg = f"{self.label}/{path} is not an image"
-            raise BadStore(msg)
+            raise self.bad(path, "is not an image")
         return np.asarray(array[:], np.float32)
 
     def names(self) -> list[str]:
@@ -95,7 +94,7 @@ class Reader:
         node = self._nodes.get(f"{chunk[1]}/{META}") if chunk else None
         return node.max_stored_bytes if node else MAX_METADATA
 
-    def check(self, key: str, data: Data | None) -> None:
+    def check(self, key: str, data: Buffer | None) -> None:
         """Refuse unsafe metadata and chunks; remember metadata to check later chunks."""
         where = f"{self.label}/{key.removeprefix(self._prefix)}"
         chunk = CHUNK.fullmatch(key)
@@ -107,8 +106,7 @@ class Reader:
         if data is not None and node is not None:
             check_chunk(node, data, len(data), where)
         elif chunk[1].rpartition("/")[2] in WHOLE:
-            msg = f"{where} is missing"
-            raise BadStore(msg)
+            raise bad(where, "is missing")
 
     def check_file(self, path: Path, key: str) -> None:
         """Refuse a file that is too large, and a FIFO or a device, whose reading may not end."""
@@ -118,11 +116,11 @@ class Reader:
             return  # zarr treats it as missing, or raises its own error
         is_file, is_folder = stat.S_ISREG(status.st_mode), stat.S_ISDIR(status.st_mode)
         if not (is_file or is_folder) or (is_file and status.st_size > self.limit(key)):
-            msg = f"{self.label}/{key} is too large or not a regular file"
-            raise BadStore(msg)
+            raise self.bad(key, "is too large or not a regular file")
 
-    def _missing(self, path: str) -> BadStore:
-        return BadStore(f"{self.label}/{path} is missing" if path else f"{self.label} is missing")
+    def bad(self, path: str, what: str) -> BadStore:
+        """The error that says what is wrong with the group, array or file at `path`."""
+        return bad(f"{self.label}/{path}" if path else self.label, what)
 
 
 def _checked(store: Any, reader: Reader) -> Any:
@@ -165,8 +163,7 @@ def open_reader(name: StoreLike, label: str = "") -> Reader:
         if stat.S_ISFIFO(mode):
             with path.open("rb") as stream:
                 return _open_stream(stream, label)
-    msg = f"{label} is neither a trajectory store nor a zip of one"
-    raise BadStore(msg)
+    raise bad(label, "is neither a trajectory store nor a zip of one")
 
 
 def open_folder(path: Path, label: str) -> Reader:
@@ -192,8 +189,7 @@ def _open_stream(stream: BinaryIO, label: str) -> Reader:
             with path.open("wb") as file:
                 shutil.copyfileobj(stream, file)
             if not is_zip(path):
-                msg = f"{label} is not a zip of a trajectory store"
-                raise BadStore(msg)
+                raise bad(label, "is not a zip of a trajectory store")
             return _open_zip(path, label)
 
 
@@ -203,13 +199,10 @@ def _open_url(url: str) -> Reader:
 
     try:
         store = FsspecStore.from_url(url, read_only=True)
-    except ImportError as error:
+    except (ImportError, ValueError) as error:
         msg = f"cannot read {url}: {error}"
-        if error.name == "fsspec":
+        if getattr(error, "name", None) == "fsspec":
             msg = "reading a store from a URL needs the package fsspec: pip install fsspec"
-        raise DipError(msg) from error
-    except ValueError as error:
-        msg = f"cannot read {url}: {error}"
         raise DipError(msg) from error
     return Reader(store, url)
 
@@ -225,8 +218,7 @@ def read_errors(label: str) -> Iterator[None]:
     except Exception as error:
         text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         line = " ".join(text.split())[:200] or type(error).__name__
-        msg = f"{label} cannot be read: {line}"
-        raise BadStore(msg) from error
+        raise bad(label, f"cannot be read: {line}") from error
 
 
 def _sync(coroutine: Any) -> Any:

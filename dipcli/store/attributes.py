@@ -25,6 +25,7 @@ from dipcli.images import Floats, Image, Meta, Resolution, Scale
 from dipcli.store.layout import FORMAT, MAX_METADATA
 
 MAX_META = MAX_METADATA // 2  # bytes of an image file's metadata that the store keeps
+AS_THEY_ARE = ("axes", "kind", "description", "compression", "predictor")  # fields in JSON too
 RATIO = re.compile(r"-?\d{1,18}(/\d{1,18})?")
 
 
@@ -122,7 +123,7 @@ def original_image(attrs: Mapping[str, Any], pixels: Floats, label: str) -> Imag
     scale = field.number("scale", 255.0)
     history = attrs.get("history")
     try:
-        dtype = np.dtype(field.text("dtype", "uint8"))
+        dtype = np.dtype(field.like("dtype", "uint8"))
     except TypeError:
         dtype = np.dtype(object)
     if scale == 0 or dtype.kind not in "buif" or not isinstance(history, dict | None):
@@ -142,15 +143,10 @@ def _meta_to_json(meta: Meta) -> dict[str, Any]:
     """Convert metadata to JSON; the largest entries are dropped where there is no room."""
     resolution = meta.resolution
     out: dict[str, Any] = {
-        "axes": meta.axes,
-        "shape": list(meta.shape),
-        "kind": meta.kind,
-        "description": meta.description,
+        **vars(meta),
         "imagej": {key: _tagged(item) for key, item in meta.imagej.items()},
         "resolution": resolution and [str(resolution.x), str(resolution.y), resolution.unit],
         "icc": meta.icc and base64.b64encode(meta.icc).decode(),
-        "compression": meta.compression,
-        "predictor": meta.predictor,
     }
     while len(json.dumps(out)) > MAX_META:
         del out[max(out, key=lambda key: len(json.dumps(out[key])))]
@@ -164,15 +160,11 @@ def _meta_from_json(value: Any, label: str) -> Meta:
     icc = field.get("icc", lambda v: isinstance(v, str | None), None)
     imagej = field.get("imagej", lambda v: isinstance(v, dict), {})
     return Meta(
-        axes=field.text("axes", "YX"),
         shape=tuple(shape),
-        kind=field.text("kind", "plain"),
-        description=field.text("description", ""),
         imagej={key: _untagged(item) for key, item in imagej.items()},
         resolution=_resolution(value.get("resolution")),
         icc=None if icc is None else base64.b64decode(icc, validate=True),
-        compression=field.text("compression", ""),
-        predictor=field.get("predictor", lambda v: isinstance(v, bool), False),
+        **{name: field.like(name, getattr(Meta, name)) for name in AS_THEY_ARE},
     )
 
 
@@ -233,8 +225,9 @@ class _Fields:
             self.refuse(key)
         return value
 
-    def text(self, key: str, default: str) -> str:
-        return str(self.get(key, lambda value: isinstance(value, str), default))
+    def like(self, key: str, default: Any) -> Any:
+        """A value of the type of its default."""
+        return self.get(key, lambda value: type(value) is type(default), default)
 
     def number(self, key: str, default: float) -> float:
         return float(self.get(key, _is_finite, default))

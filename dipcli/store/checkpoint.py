@@ -19,7 +19,7 @@ import numpy.typing as npt
 from dipcli.errors import BadStore
 from dipcli.store import disk
 from dipcli.store.attributes import plain
-from dipcli.store.layout import META, PARTIAL, RUN_SCRATCH, array_metadata, dumps, group_metadata
+from dipcli.store.layout import META, PARTIAL, RUN_SCRATCH, array_metadata, group_metadata
 from dipcli.store.safety import parse_node
 
 NAME = "checkpoint"
@@ -40,7 +40,7 @@ def write(
     folder, scratch = run / NAME, run / RUN_SCRATCH
     if not folder.exists():
         with disk.new_folder(folder, scratch) as partial:
-            disk.put(partial / META, dumps(group_metadata({})))
+            disk.put(partial / META, group_metadata())
     text = np.frombuffer(json.dumps(attrs, default=_unwrapped).encode(), np.uint8)
     states = list(folder.glob("state-*"))
     number = max((int(path.name.rpartition("-")[2]) for path in states), default=-1) + 1
@@ -49,12 +49,12 @@ def write(
     with disk.new_folder(folder / state, scratch) as partial:
         for name, array in {**arrays, ATTRS: text}.items():
             table[name] = _put(partial / name, np.asarray(array), sync)
-        disk.put(partial / META, dumps(group_metadata({})), sync=sync)
+        disk.put(partial / META, group_metadata(), sync=sync)
     if sync:
         disk.sync_folder(folder)
     switch: dict[str, Any] = {"state": state, "arrays": table}
     switch["sha256"] = _digest_of(switch)
-    disk.put(folder / META, dumps(group_metadata({"dip": switch})), scratch=scratch, sync=sync)
+    disk.put(folder / META, group_metadata(dip=switch), scratch=scratch, sync=sync)
     for old in states:
         _delete(old, scratch)
 
@@ -82,7 +82,7 @@ def _put(folder: Path, array: npt.NDArray[Any], sync: bool) -> dict[str, Any]:
 
 def _metadata(name: str, flat: npt.NDArray[Any]) -> bytes:
     chunk = (max(flat.size, 1),)
-    return dumps(array_metadata(flat.shape, chunk, flat.dtype.name, (name,), compressed=False))
+    return array_metadata(flat.shape, chunk, flat.dtype.name, (name,), compressed=False)
 
 
 def read(run: Path, label: str) -> Checkpoint | None:
@@ -92,15 +92,12 @@ def read(run: Path, label: str) -> Checkpoint | None:
         return None
     try:
         data = (folder / META).read_bytes()
-        if data == dumps(group_metadata({})):
+        if data == group_metadata():
             return None  # the writer was killed before its first checkpoint was complete
         switch = parse_node(data, f"{label}/{NAME}/{META}").attributes["dip"]
         # the whole file is compared, so that any change in it is noticed
-        sealed = {
-            **switch,
-            "sha256": _digest_of({k: v for k, v in switch.items() if k != "sha256"}),
-        }
-        if data != dumps(group_metadata({"dip": sealed})):
+        digest = _digest_of({k: v for k, v in switch.items() if k != "sha256"})
+        if data != group_metadata(dip={**switch, "sha256": digest}):
             raise _corrupt(label)
         state = folder / switch["state"]
         arrays = {
@@ -120,9 +117,8 @@ def _get(folder: Path, entry: Mapping[str, Any], label: str) -> npt.NDArray[Any]
     if path.stat().st_size != math.prod(entry["shape"]) * dtype.itemsize:
         raise _corrupt(label)
     flat = np.fromfile(path, dtype)
-    if hashlib.sha256(flat.data).hexdigest() != entry["sha256"]:
-        raise _corrupt(label)
-    if (folder / META).read_bytes() != _metadata(folder.name, flat):
+    digest, metadata = hashlib.sha256(flat.data).hexdigest(), (folder / META).read_bytes()
+    if digest != entry["sha256"] or metadata != _metadata(folder.name, flat):
         raise _corrupt(label)
     return flat.reshape(entry["shape"])
 

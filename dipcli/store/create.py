@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dipcli.errors import DipError, OutputExists
+from dipcli.files import write_errors
 from dipcli.images import Image
 from dipcli.store import disk
 from dipcli.store.attributes import plain
@@ -27,7 +28,6 @@ from dipcli.store.layout import (
     STORE_SCRATCH,
     TARGET_DIMS,
     SaveDtype,
-    dumps,
     group_metadata,
     ome,
 )
@@ -46,7 +46,7 @@ def create_store(
     """Create a store without runs at `path`; return its lock."""
     folder = Path(os.path.realpath(path))  # the target of a link is replaced, not the link
     new = folder.with_name(f".{folder.name}.{os.getpid()}{PARTIAL}")
-    with ExitStack() as undo, disk.write_errors(str(path)):
+    with ExitStack() as undo, write_errors(str(path)):
         replaced = _replaceable(folder, str(path), force=force)
         locks = undo.enter_context(ExitStack())
         if replaced:
@@ -82,7 +82,7 @@ def _replaceable(folder: Path, label: str, *, force: bool) -> bool:
 
 
 def _lock_all(locks: ExitStack, folder: Path, label: str) -> None:
-    """Lock a store and all of its runs."""
+    """Lock a store and all of its runs; a file has none."""
     for scratch in (folder / STORE_SCRATCH, *folder.glob(f"run-*/{RUN_SCRATCH}")):
         if scratch.is_dir():
             locks.enter_context(Lock(scratch, label))
@@ -126,7 +126,7 @@ def _create_arrays(
             msg = f"the {name} image has shape {shapes}"
             raise DipError(msg)
         _put_image(folder / name, other.pixels, IMAGE_DIMS)
-    disk.put(folder / META, dumps(group_metadata({"dip": plain(attrs)})))
+    disk.put(folder / META, group_metadata(dip=plain(attrs)))
 
 
 def _put_image(folder: Path, pixels: Any, dims: tuple[str, ...]) -> None:
@@ -155,5 +155,4 @@ def create_run(
     disk.new_array(folder / "frames", (saves, *size), (1, *size), save_dtype, FRAME_DIMS)
     Series.create(folder, saves)
     Column(folder / "step_loss", np.full(steps, np.nan), STEPS).create(("step",))
-    attributes = {"dip": plain(attrs), "ome": ome(image, size[0])}
-    disk.put(folder / META, dumps(group_metadata(attributes)))
+    disk.put(folder / META, group_metadata(dip=plain(attrs), ome=ome(image, size[0])))

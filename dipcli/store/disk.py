@@ -23,7 +23,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from dipcli.errors import BadStore, DipError
+from dipcli.errors import BadStore
+from dipcli.files import write_errors
 from dipcli.store.layout import LOCK, META, PARTIAL, array_metadata, dumps, shuffle
 
 Buffer = bytes | memoryview
@@ -54,18 +55,6 @@ def _write(path: Path, data: Buffer, sync: bool) -> None:
         if sync:
             file.flush()
             os.fsync(file.fileno())
-
-
-@contextmanager
-def write_errors(label: str) -> Iterator[None]:
-    """Turn an OSError into a one-line DipError that names what is written."""
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, DipError):
-            raise
-        msg = f"cannot write {label}: {error.strerror or error}"
-        raise DipError(msg) from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -102,7 +91,7 @@ def new_array(
     folder: Path, shape: Sequence[int], chunks: Sequence[int], dtype: str, dims: Sequence[str]
 ) -> None:
     """Create an array without chunks."""
-    put(folder / META, dumps(array_metadata(shape, chunks, dtype, dims)))
+    put(folder / META, array_metadata(shape, chunks, dtype, dims))
 
 
 def new_image(folder: Path, pixels: Array, dims: Sequence[str]) -> None:

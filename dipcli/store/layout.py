@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
+
 from dipcli.errors import DipError
 
 FORMAT = 1  # version of the layout; a reader refuses a higher one
@@ -36,6 +38,7 @@ MAX_DIMS = 5
 MAX_FILES = 200_000  # files in a zip, and chunks of an array that is read at once
 
 META = "zarr.json"
+RUN = r"run-(0|[1-9]\d{0,8})"  # the name of a run
 PARTIAL = ".partial"  # suffix of files and folders that are not yet part of the store
 LOCK = ".lock"
 # zarr warns of unknown files in a group, but never looks into the folder of an array; so locks and
@@ -51,30 +54,38 @@ def array_metadata(
     dims: Sequence[str],
     *,
     compressed: bool = True,
-) -> dict[str, Any]:
+) -> bytes:
     """The zarr.json of an array."""
-    kind = "u" if dtype.startswith("uint") else dtype[0]
-    codecs: list[dict[str, Any]] = [{"name": "bytes", "configuration": {"endian": "little"}}]
-    if compressed:
-        codecs.append({"name": "blosc", "configuration": _blosc(dtype)})
-    return {
-        "shape": list(shape),
-        "data_type": dtype,
-        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(chunks)}},
-        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
-        "fill_value": FILL[kind],
-        "codecs": codecs,
-        "attributes": {},
-        "dimension_names": list(dims),
-        "zarr_format": 3,
-        "node_type": "array",
-        "storage_transformers": [],
+    numbers = np.dtype(dtype)
+    blosc = {
+        "typesize": numbers.itemsize,
+        "cname": "zstd",
+        "clevel": 3,
+        "shuffle": shuffle(dtype),
+        "blocksize": 0,
     }
+    codecs: list[dict[str, Any]] = [{"name": "bytes", "configuration": {"endian": "little"}}]
+    codecs += [{"name": "blosc", "configuration": blosc}] * compressed
+    return dumps(
+        {
+            "shape": list(shape),
+            "data_type": dtype,
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(chunks)}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "fill_value": FILL[numbers.kind],
+            "codecs": codecs,
+            "attributes": {},
+            "dimension_names": list(dims),
+            "zarr_format": 3,
+            "node_type": "array",
+            "storage_transformers": [],
+        }
+    )
 
 
-def group_metadata(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def group_metadata(**attributes: Any) -> bytes:
     """The zarr.json of a group."""
-    return {"attributes": dict(attributes), "zarr_format": 3, "node_type": "group"}
+    return dumps({"attributes": attributes, "zarr_format": 3, "node_type": "group"})
 
 
 def shuffle(dtype: str) -> Literal["shuffle", "bitshuffle"]:
@@ -101,37 +112,15 @@ def ome(name: str, channels: int) -> dict[str, Any]:
     kinds = ("time", "channel", "space", "space")
     colors = ("FF0000", "00FF00", "0000FF") if channels == 3 else ("FFFFFF",) * channels
     window = {"min": 0.0, "max": 1.0, "start": 0.0, "end": 1.0}
+    axes = [{"name": n, "type": kind} for n, kind in zip(FRAME_DIMS, kinds, strict=True)]
+    scale = {"type": "scale", "scale": [1.0, 1.0, 1.0, 1.0]}
+    frames = {"path": "frames", "coordinateTransformations": [scale]}
+    shown = [
+        {"label": f"{i}", "color": color, "active": True, "window": window}
+        for i, color in enumerate(colors)
+    ]
     return {
         "version": NGFF,
-        "multiscales": [
-            {
-                "name": name,
-                "axes": [{"name": n, "type": k} for n, k in zip(FRAME_DIMS, kinds, strict=True)],
-                "datasets": [
-                    {
-                        "path": "frames",
-                        "coordinateTransformations": [
-                            {"type": "scale", "scale": [1.0, 1.0, 1.0, 1.0]}
-                        ],
-                    }
-                ],
-            }
-        ],
-        "omero": {
-            "channels": [
-                {"label": f"{i}", "color": color, "active": True, "window": window}
-                for i, color in enumerate(colors)
-            ]
-        },
-    }
-
-
-def _blosc(dtype: str) -> dict[str, Any]:
-    size = 1 if dtype == "bool" else int("".join(filter(str.isdigit, dtype))) // 8
-    return {
-        "typesize": size,
-        "cname": "zstd",
-        "clevel": 3,
-        "shuffle": shuffle(dtype),
-        "blocksize": 0,
+        "multiscales": [{"name": name, "axes": axes, "datasets": [frames]}],
+        "omero": {"channels": shown},
     }

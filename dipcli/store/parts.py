@@ -13,12 +13,11 @@ from dipcli.errors import BadStore
 from dipcli.images import Floats, Image, Scale
 from dipcli.store.access import StoreLike, read_errors
 from dipcli.store.attributes import original_image
-from dipcli.store.layout import META
+from dipcli.store.layout import META, RUN
 from dipcli.store.run import Run
-from dipcli.store.safety import is_root, is_zip
+from dipcli.store.safety import bad, is_root, is_zip
 from dipcli.store.store import Store, open_store
 
-RUN = r"run-(0|[1-9]\d{0,8})"
 PART = re.compile(
     rf"(target|clean|flash)|{RUN}(?:/(estimate|average|std)|@(\d{{1,18}}|last|best))?"
 )
@@ -78,8 +77,7 @@ def read_run(name: str | os.PathLike[str]) -> Run:
     if runs is not None and len(runs) == 1:
         return runs[0]
     names = ", ".join(f"{store.name}/{run.name}" for run in store.runs) or "none"
-    msg = f"{os.fspath(name)} is not a run; the runs of its store: {names}"
-    raise BadStore(msg)
+    raise bad(os.fspath(name), f"is not a run; the runs of its store: {names}")
 
 
 def runs_part(store: Store, part: str = "") -> list[Run] | None:
@@ -103,8 +101,7 @@ def image_part(store: Store, part: str = "") -> Image:
     """Read an image of a store: `target`, `run-0@100`, ...; "" is the first run's estimate."""
     match = PART.fullmatch(part)
     if part and match is None:
-        msg = f"{store.name} has no part {part!r}; its images are {GRAMMAR}"
-        raise BadStore(msg)
+        raise bad(store.name, f"has no part {part!r}; its images are {GRAMMAR}")
     image, number, result, frame = match.groups() if match else (None, None, None, None)
     if image:
         pixels = store.target if image == "target" else _reference(store, image)
@@ -124,8 +121,7 @@ def _open(name: str | os.PathLike[str]) -> tuple[Store, str]:
 def _first(store: Store) -> Run:
     runs = store.runs
     if not runs:
-        msg = f"{store.name} has no runs yet; its target is {store.name}/target"
-        raise BadStore(msg)
+        raise bad(store.name, f"has no runs yet; its target is {store.name}/target")
     return runs[0]
 
 
@@ -134,8 +130,7 @@ def _reference(store: Store, name: str) -> Floats:
     pixels = store.clean if name == "clean" else store.flash
     if pixels is None:
         option = "--clean" if name == "clean" else "--task flash"
-        msg = f"{store.name} holds no {name} image: its fit ran without {option}"
-        raise BadStore(msg)
+        raise bad(store.name, f"holds no {name} image: its fit ran without {option}")
     return pixels
 
 
@@ -144,8 +139,7 @@ def _result(run: Run, name: str) -> Floats:
     if pixels is None:
         saved = run.iterations
         frames = f"; {run.label}@last is its last frame" if len(saved) else ""
-        msg = f"{run.label} has no {name} (it is {run.attrs.get('status')}){frames}"
-        raise BadStore(msg)
+        raise bad(run.label, f"has no {name} (it is {run.attrs.get('status')}){frames}")
     return pixels
 
 
@@ -155,8 +149,7 @@ def _iteration(store: Store, run: Run, frame: str) -> int:
         return int(frame)
     saved = run.iterations
     if not len(saved):
-        msg = f"{run.label} has no frames yet"
-        raise BadStore(msg)
+        raise bad(run.label, "has no frames yet")
     if frame == "last":
         return int(saved[-1])
     psnr = run.scalar("psnr")

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from dipcli.errors import BadStore, DipError
+from dipcli.errors import DipError
 from dipcli.images import Floats
 from dipcli.store import checkpoint
 from dipcli.store.access import Reader, read_errors
 from dipcli.store.layout import FRAME_DIMS, IMAGE_DIMS, RESULTS
+from dipcli.store.safety import bad
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -53,8 +54,7 @@ class Run:
         if index == len(saved) or saved[index] != iteration:
             neighbours = saved[max(0, index - 1) : index + 1].tolist()
             nearest = " and ".join(map(str, neighbours)) or "none yet"
-            msg = f"{self.label} has no frame at {iteration}; the nearest saved: {nearest}"
-            raise BadStore(msg)
+            raise bad(self.label, f"has no frame at {iteration}; the nearest saved: {nearest}")
         with read_errors(self.label):
             return _frame(self._frames(), index, self.label)
 
@@ -202,19 +202,16 @@ class Run:
         node = self._reader.node(path)
         attrs = node.attributes.get("dip") if node else None
         if node is None or node.is_array or not isinstance(attrs, dict):
-            msg = f"{self._reader.label}/{path} is not a group of a trajectory store"
-            raise BadStore(msg)
+            raise self._reader.bad(path, "is not a group of a trajectory store")
         return dict(attrs)
 
     def _refuse(self, name: str) -> NoReturn:
-        msg = f"{self.label} has a broken array {name}"
-        raise BadStore(msg)
+        raise bad(self.label, f"has a broken array {name}")
 
 
 def _frame(frames: ZarrArray[Any] | None, index: int, label: str) -> Floats:
     if frames is None or index >= frames.shape[0]:
-        msg = f"{label} has fewer frames than iterations"
-        raise BadStore(msg)
+        raise bad(label, "has fewer frames than iterations")
     return np.asarray(frames[index], np.float32)
 
 

@@ -71,21 +71,21 @@ class Node:
 def parse_node(data: bytes, where: str) -> Node:
     """Parse a zarr.json; BadStore unless it is one that our writer could have made."""
     if len(data) > MAX_METADATA:
-        raise _bad(where, f"more than {MAX_METADATA >> 20} MiB of metadata")
+        raise bad(where, f"holds more than {MAX_METADATA >> 20} MiB of metadata")
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise _bad(where, "invalid JSON") from error
+        raise bad(where, "holds invalid JSON") from error
     if not isinstance(document, dict) or document.get("zarr_format") != 3:
-        raise _bad(where, "no metadata of Zarr v3")
+        raise bad(where, "holds no metadata of Zarr v3")
     attributes = document.get("attributes", {})
     if not isinstance(attributes, dict):
-        raise _bad(where, "attributes that are not an object")
+        raise bad(where, "holds attributes that are not an object")
     kind = document.get("node_type")
     if kind == "group":
         return Node(attributes)
     if kind != "array":
-        raise _bad(where, f"a node that is neither group nor array: {_short(kind)}")
+        raise bad(where, f"holds a node that is neither group nor array: {_short(kind)}")
     return _parse_array(document, attributes, where)
 
 
@@ -95,13 +95,13 @@ def _parse_array(document: dict[str, Any], attributes: dict[str, Any], where: st
     chunks = _sizes(grid.get("chunk_shape"), where, "chunk shape")
     dtype = document.get("data_type")
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise _bad(where, f"values of the unsupported type {_short(dtype)}")
+        raise bad(where, f"holds values of the unsupported type {_short(dtype)}")
     if len(chunks) != len(shape) or 0 in chunks:
-        raise _bad(where, f"chunks of {_short(chunks)} for an array of {_short(shape)}")
+        raise bad(where, f"holds chunks of {_short(chunks)} for an array of {_short(shape)}")
     if _only(document, "chunk_key_encoding", "default", where).get("separator", "/") != "/":
-        raise _bad(where, "an unsupported chunk key separator")
+        raise bad(where, "holds an unsupported chunk key separator")
     if document.get("storage_transformers"):
-        raise _bad(where, "storage transformers")
+        raise bad(where, "holds storage transformers")
     node = Node(attributes, True, shape, chunks, dtype, _is_compressed(document, where))
     _check_size(node, where)
     return node
@@ -118,15 +118,15 @@ def _check_size(node: Node, where: str) -> None:
     too_many = node.shape[0] > MAX_ROWS or (pieces > MAX_FILES and name != "frames")
     if too_large or too_many:
         shape, chunks = _short(node.shape), _short(node.chunks)
-        raise _bad(where, f"an array that is too large: shape {shape}, chunks {chunks}")
+        raise bad(where, f"holds an array that is too large: shape {shape}, chunks {chunks}")
     if name in WHOLE and node.chunks[-3:] != node.shape[-3:]:
-        raise _bad(where, f"chunks of {node.chunks}, which are not whole images")
+        raise bad(where, f"holds chunks of {node.chunks}, which are not whole images")
 
 
 def _sizes(value: Any, where: str, what: str) -> tuple[int, ...]:
     whole = isinstance(value, list) and all(type(n) is int and n >= 0 for n in value)
     if not whole or not 1 <= len(value) <= MAX_DIMS:
-        raise _bad(where, f"an invalid {what} {_short(value)}")
+        raise bad(where, f"holds an invalid {what} {_short(value)}")
     return tuple(value)
 
 
@@ -137,35 +137,34 @@ def _only(document: dict[str, Any], key: str, name: str, where: str) -> dict[str
         configuration = value.get("configuration", {})
         if isinstance(configuration, dict):
             return configuration
-    raise _bad(where, f"an unsupported {key.replace('_', ' ')} {_short(value)}")
+    raise bad(where, f"holds an unsupported {key.replace('_', ' ')} {_short(value)}")
 
 
 def _is_compressed(document: dict[str, Any], where: str) -> bool:
     codecs = document.get("codecs")
-    names = []
-    if isinstance(codecs, list):
-        names = [c.get("name") if isinstance(c, dict) else c for c in codecs]
+    codecs = codecs if isinstance(codecs, list) else []
+    names = [c.get("name") if isinstance(c, dict) else None for c in codecs]
     if names not in (["bytes"], ["bytes", "blosc"]):
-        raise _bad(where, f"unsupported codecs {_short(names)}; supported are bytes and blosc")
-    endian = codecs[0].get("configuration", {}) if isinstance(codecs, list) else {}
+        raise bad(where, f"holds unsupported codecs {_short(names)}; supported are bytes and blosc")
+    endian = codecs[0].get("configuration", {})
     if not isinstance(endian, dict) or endian.get("endian", "little") != "little":
-        raise _bad(where, "values that are not little-endian")
+        raise bad(where, "holds values that are not little-endian")
     return len(names) == 2
 
 
 def check_chunk(node: Node, head: bytes | memoryview, size: int, where: str) -> None:
     """Check the first 16 bytes of a chunk and its size on disk before it is decoded."""
     if size > node.max_stored_bytes:
-        raise _bad(where, "a chunk that is too large")
+        raise bad(where, "holds a chunk that is too large")
     if not node.compressed:
         if size != node.chunk_bytes:
-            raise _bad(where, f"a chunk of {size} bytes instead of {node.chunk_bytes}")
+            raise bad(where, f"holds a chunk of {size} bytes instead of {node.chunk_bytes}")
         return
     if len(head) < BLOSC_HEADER.size:
-        raise _bad(where, "a chunk that is cut short")
+        raise bad(where, "holds a chunk that is cut short")
     version, _, _, _, decoded, block, encoded = BLOSC_HEADER.unpack_from(head)
     if version != 2 or decoded != node.chunk_bytes or encoded != size or block > max(decoded, 1):
-        raise _bad(where, "a broken chunk: its header contradicts its size")
+        raise bad(where, "holds a broken chunk: its header contradicts its size")
 
 
 def is_zip(path: Path) -> bool:
@@ -194,22 +193,20 @@ def check_root(reader: Reader) -> Mapping[str, Any]:
     node, label = reader.node(), reader.label
     if node is None:
         old = reader.exists(".zgroup") or reader.exists(".zarray")
-        msg = f"{label} is {ZARR_V2 if old else f'not a trajectory store: it has no {META}'}"
-        raise BadStore(msg)
+        raise bad(label, f"is {ZARR_V2 if old else f'not a trajectory store: it has no {META}'}")
     attrs = node.attributes.get("dip")
     number = attrs.get("format") if isinstance(attrs, dict) else None
     if node.is_array or not isinstance(attrs, dict) or type(number) is not int:
         kind = "array" if node.is_array else "group"
-        msg = f"{label} is a Zarr {kind}, but not a trajectory store"
-        raise BadStore(msg)
+        raise bad(label, f"is a Zarr {kind}, but not a trajectory store")
     if number > FORMAT:
         version = str(attrs.get("version"))[:20]
-        msg = f"{label} was made by a newer dip ({version}); update dip to read it"
-        raise BadStore(msg)
+        raise bad(label, f"was made by a newer dip ({version}); update dip to read it")
     required = ("image", "sha256", "task")
     if number < 1 or not all(isinstance(attrs.get(key), str) for key in required):
-        msg = f"{label} lacks required attributes ({', '.join(required)}) or has an invalid format"
-        raise BadStore(msg)
+        raise bad(
+            label, f"lacks required attributes ({', '.join(required)}) or has an invalid format"
+        )
     return attrs
 
 
@@ -224,8 +221,7 @@ def check_zip(path: Path, label: str) -> str:
                 _check_zip_chunks(archive, files, label)
                 return prefix
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, struct.error) as error:
-        msg = f"{label} is broken or cut short: {error}"
-        raise BadStore(msg) from error
+        raise bad(label, f"is broken or cut short: {error}") from error
 
 
 def _check_directory(file: BinaryIO, label: str) -> None:
@@ -236,8 +232,7 @@ def _check_directory(file: BinaryIO, label: str) -> None:
     tail = file.read()
     at = tail.rfind(b"PK\5\6")
     if at < 0:
-        msg = f"{label} is broken or cut short: no list of files at its end"
-        raise BadStore(msg)
+        raise bad(label, "is broken or cut short: no list of files at its end")
     length = END.unpack_from(tail, at)[5]
     if length == 0xFFFFFFFF:
         at64 = tail.rfind(b"PK\6\6", 0, at)
@@ -245,8 +240,7 @@ def _check_directory(file: BinaryIO, label: str) -> None:
     # counted here, before `zipfile` makes an object of each entry
     file.seek(max(0, start + at - length))
     if length > MAX_DIRECTORY or file.read(length).count(b"PK\1\2") > MAX_FILES:
-        msg = f"{label} lists too many files"
-        raise BadStore(msg)
+        raise bad(label, "lists too many files")
 
 
 def _zip_files(archive: zipfile.ZipFile, path: Path, label: str) -> dict[str, zipfile.ZipInfo]:
@@ -256,8 +250,7 @@ def _zip_files(archive: zipfile.ZipFile, path: Path, label: str) -> dict[str, zi
     for entry in archive.infolist():
         name = entry.filename.rstrip("/")
         if problem := _problem(entry, size) or ("a repeated name" if name in files else ""):
-            msg = f"{label} is not safe to read: it holds {problem} ({entry.filename[:80]!r})"
-            raise BadStore(msg)
+            raise bad(label, f"is not safe to read: it holds {problem} ({entry.filename[:80]!r})")
         files[name] = entry
     return {name: entry for name, entry in files.items() if not entry.is_dir()}
 
@@ -290,12 +283,10 @@ def _zip_root(files: dict[str, zipfile.ZipInfo], label: str) -> str:
     groups = [PurePosixPath(name).parent for name in files if name.split("/")[-1] == META]
     if not groups:
         old = any(name.split("/")[-1] in (".zgroup", ".zarray") for name in files)
-        msg = f"{label} is {ZARR_V2 if old else 'a zip, but not of a trajectory store'}"
-        raise BadStore(msg)
+        raise bad(label, f"is {ZARR_V2 if old else 'a zip, but not of a trajectory store'}")
     root = min(groups, key=lambda group: len(group.parts))
     if others := [group for group in groups if not group.is_relative_to(root)]:
-        msg = f"{label} holds several stores ({root}, {others[0]}): make a zip of each"
-        raise BadStore(msg)
+        raise bad(label, f"holds several stores ({root}, {others[0]}): make a zip of each")
     return "" if root == PurePosixPath() else str(root)
 
 
@@ -323,5 +314,6 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _bad(where: str, what: str) -> BadStore:
-    return BadStore(f"{where} holds {what}")
+def bad(where: str, what: str) -> BadStore:
+    """The error that says of a store, or a part of one, what is wrong with it."""
+    return BadStore(f"{where} {what}")

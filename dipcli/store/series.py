@@ -109,28 +109,25 @@ class Series:
         """The last marked iteration; -1 if there is none."""
         return int(self._marks.values[self.count - 1]) if self.count else -1
 
-    def check(self, iteration: int) -> None:
-        """Refuse an iteration that is not above the last one."""
+    def next_row(self, iteration: int) -> int:
+        """The row for an iteration, which must be above the last one; room is made for it."""
         if iteration <= self.last:
             msg = f"iteration {iteration} is not above {self.last}, which is already saved"
             raise ValueError(msg)
+        if self.count >= self.length:
+            self.resize(2 * self.count + 1)
+        return self.count
 
     def append(self, iteration: int, values: Mapping[str, Any]) -> None:
         """Write a row, then mark it."""
-        self.check(iteration)
-        self.reserve()
+        row = self.next_row(iteration)
         for name, value in values.items():
             column = self._columns.get(name) or self._add_column(name, {})
-            column.put(self.count, np.asarray(value, np.float64)[np.newaxis])
+            column.put(row, np.asarray(value, np.float64)[np.newaxis])
             column.flush()
-        self._marks.put(self.count, np.array([iteration]))
+        self._marks.put(row, np.array([iteration]))
         self._marks.flush()
         self.count += 1
-
-    def reserve(self) -> None:
-        """Make room for one more row, if all planned rows are used."""
-        if self.count >= self.length:
-            self.resize(2 * self.count + 1)
 
     def keep(self, until: int) -> None:
         """Remove the rows whose iteration is above `until`, the marks first."""

@@ -13,18 +13,17 @@ from typing import Any, Self
 
 from dipcli.degrade import ForwardModel, read_model
 from dipcli.errors import BadStore, DipError
+from dipcli.files import write_errors
 from dipcli.images import Floats, Image
 from dipcli.store import disk
 from dipcli.store.access import Reader, StoreLike, open_folder, open_reader, read_errors
 from dipcli.store.attributes import process_attributes, root_attributes, run_attributes
 from dipcli.store.create import create_run, create_store
-from dipcli.store.disk import Lock, write_errors
-from dipcli.store.layout import RUN_SCRATCH, STORE_SCRATCH, SaveDtype
+from dipcli.store.disk import Lock
+from dipcli.store.layout import RUN, RUN_SCRATCH, STORE_SCRATCH, SaveDtype
 from dipcli.store.run import Run
-from dipcli.store.safety import check_root
+from dipcli.store.safety import bad, check_root
 from dipcli.store.writer import RunWriter
-
-NAME = re.compile(r"run-(0|[1-9]\d{0,8})")
 
 
 class Store:
@@ -71,8 +70,7 @@ class Store:
         """
         folder = _local(path)
         if folder.is_file():
-            msg = f"{path} is a file and can only be read; unzip it to write"
-            raise BadStore(msg)
+            raise bad(str(path), "is a file and can only be read; unzip it to write")
         store = cls(open_reader(folder, str(path)), writable=True)
         if lock:
             with write_errors(str(path)):
@@ -120,7 +118,7 @@ class Store:
     def runs(self) -> list[Run]:
         """All runs that the store has now, by number."""
         with read_errors(self.name):
-            matches = map(NAME.fullmatch, self._reader.names())
+            matches = (re.fullmatch(RUN, name) for name in self._reader.names())
             numbers = sorted(int(match[1]) for match in matches if match)
             if not numbers and "://" in self.name:
                 # a plain web server lists no folders
@@ -133,8 +131,7 @@ class Store:
             exists = self._has_run(number)
         if not exists:
             names = ", ".join(run.name for run in self.runs) or "none"
-            msg = f"{self.name} has no run-{number}; its runs: {names}"
-            raise BadStore(msg)
+            raise bad(self.name, f"has no run-{number}; its runs: {names}")
         return Run(self._reader, number)
 
     def create_run(
@@ -156,8 +153,7 @@ class Store:
         root, label = self._folder(), f"{self.name}/run-{number}"
         folder = root / f"run-{number}"
         if folder.exists():
-            msg = f"{label} exists; resume it, or choose another number"
-            raise BadStore(msg)
+            raise bad(label, "exists; resume it, or choose another number")
         attrs, image = run_attributes(seed, config, **attrs), str(self.attrs["image"])
         with write_errors(label), disk.new_folder(folder, root / STORE_SCRATCH) as partial:
             create_run(partial, attrs, image, _count(saves), steps, size, save_dtype)
@@ -211,14 +207,9 @@ class Store:
         for run in self.runs:
             attrs, saved = run.attrs, run.iterations
             psnr = attrs.get("psnr")
-            rows.append(
-                (
-                    run.name,
-                    str(attrs.get("status")),
-                    str(saved[-1]) if len(saved) else "",
-                    f"{psnr:.2f}" if isinstance(psnr, float) else "",
-                )
-            )
+            last = str(saved[-1]) if len(saved) else ""
+            decibels = f"{psnr:.2f}" if isinstance(psnr, float) else ""
+            rows.append((run.name, str(attrs.get("status")), last, decibels))
         caption = f"{self.name}: {self.attrs['image']}, {width} x {height}, {self.attrs['task']}"
         cells = ("".join(f"<td>{escape(text)}</td>" for text in row) for row in rows)
         body = "".join(f"<tr>{row}</tr>" for row in cells)

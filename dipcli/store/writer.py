@@ -21,7 +21,6 @@ from dipcli.store.layout import (
     RUN_SCRATCH,
     STEPS,
     Status,
-    dumps,
     group_metadata,
 )
 from dipcli.store.series import Column, Series
@@ -71,14 +70,13 @@ class RunWriter:
 
     def append(self, iteration: int, frame: npt.NDArray[Any], **scalars: float | None) -> None:
         """Save the frame of an iteration, (channel, y, x), and its scalars, such as `psnr`."""
-        self._saved.check(iteration)
-        self._saved.reserve()
+        row = self._saved.next_row(iteration)
         if frame.shape != self._size:
             msg = f"a frame of shape {frame.shape} in a run of shape {self._size}"
             raise ValueError(msg)
         with np.errstate(over="ignore"):  # a diverging fit may exceed the range of float16
             data = disk.encode(frame.astype(self._dtype))
-        disk.put(disk.chunk_path(self._folder / "frames", [self._saved.count, 0, 0, 0]), data)
+        disk.put(disk.chunk_path(self._folder / "frames", [row, 0, 0, 0]), data)
         self._losses.flush()
         self._saved.append(iteration, scalars)
         if time.monotonic() - self._updated > HEARTBEAT:
@@ -109,7 +107,7 @@ class RunWriter:
             Series.create(partial, rows, columns)
             for name, (dim, values) in fixed.items():
                 disk.new_image(partial / name, np.asarray(values, np.float64), (dim,))
-            disk.put(partial / META, dumps(group_metadata({"dip": names})))
+            disk.put(partial / META, group_metadata(dip=names))
         self._record = self._open_record()
 
     def append_record(self, iteration: int, **values: npt.ArrayLike) -> None:
@@ -145,8 +143,8 @@ class RunWriter:
     def update(self, **attrs: Any) -> None:
         """Set attributes of the run, and the time of the update."""
         merged = {**self._attributes["dip"], **plain(attrs), "updated": now()}
-        document = group_metadata({**self._attributes, "dip": merged})
-        disk.put(self._folder / META, dumps(document), scratch=self._scratch)
+        document = group_metadata(**{**self._attributes, "dip": merged})
+        disk.put(self._folder / META, document, scratch=self._scratch)
         self._attributes["dip"] = merged
         self._updated = time.monotonic()
 
