@@ -29,7 +29,7 @@ _dip_knows() {
             options=(
                 '-o --output = <PATH>'
                 '--seed ='
-                '--page = all'
+                '--page = @corrupt_page'
                 '--axes ='
                 '--normalize = auto dtype minmax'
                 '--alpha = unknown keep drop'
@@ -41,6 +41,7 @@ _dip_knows() {
                 '--no-header'
                 '-q --quiet'
                 '-v --verbose'
+                '--progress = bar plain json none'
                 '-h --help'
             )
             ;;
@@ -60,7 +61,7 @@ _dip_knows() {
                 '--settings = <PATH>'
                 '--resume'
                 '-n --dry-run'
-                '--page = all'
+                '--page = @fit_page'
                 '--axes ='
                 '--normalize = auto dtype minmax'
                 '--alpha = unknown keep drop'
@@ -70,6 +71,7 @@ _dip_knows() {
                 '--no-header'
                 '-q --quiet'
                 '-v --verbose'
+                '--progress = bar plain json none'
                 '--arch = @arch'
                 '--width ='
                 '--depth ='
@@ -127,15 +129,17 @@ _dip_knows() {
                 '--at ='
                 '--plot = <PATH>'
                 '--label ='
-                '--page = all'
+                '--page = @spectrum_page'
                 '--axes ='
                 '--normalize = auto dtype minmax'
                 '--alpha = unknown keep drop'
                 '-f --force'
                 '--format = table tsv csv jsonl none'
+                '--columns ='
                 '--no-header'
                 '-q --quiet'
                 '-v --verbose'
+                '--progress = bar plain json none'
                 '-h --help'
             )
             ;;
@@ -153,15 +157,17 @@ _dip_knows() {
                 '--at ='
                 '--plot = <PATH>'
                 '--label ='
-                '--page = all'
+                '--page = @trajdist_page'
                 '--axes ='
                 '--normalize = auto dtype minmax'
                 '--alpha = unknown keep drop'
                 '-f --force'
                 '--format = table tsv csv jsonl none'
+                '--columns ='
                 '--no-header'
                 '-q --quiet'
                 '-v --verbose'
+                '--progress = bar plain json none'
                 '-h --help'
             )
             ;;
@@ -187,7 +193,7 @@ _dip_knows() {
                 '--std = <PATH>'
                 '--kernel = analytic empirical rbf'
                 '--noise ='
-                '--page = all'
+                '--page = @gpkernel_page'
                 '--axes ='
                 '--normalize = auto dtype minmax'
                 '--alpha = unknown keep drop'
@@ -196,9 +202,11 @@ _dip_knows() {
                 '--label ='
                 '-f --force'
                 '--format = table tsv csv jsonl none'
+                '--columns ='
                 '--no-header'
                 '-q --quiet'
                 '-v --verbose'
+                '--progress = bar plain json none'
                 '--arch = @arch'
                 '--skip ='
                 '--stride ='
@@ -217,18 +225,25 @@ _dip_knows() {
             ;;
         report)
             arguments=(
-                '<PATH> ...'
+                '@report_names ...'
             )
             options=(
                 '-o --output = <PATH>'
                 '--format = html md json table tsv csv jsonl none'
                 '--columns ='
+                '--page = @report_page'
+                '--axes ='
+                '--normalize = auto dtype minmax'
+                '--alpha = unknown keep drop'
                 '--title ='
                 '--label ='
+                '--open'
+                '--watch'
                 '--no-header'
                 '-f --force'
                 '-q --quiet'
                 '-v --verbose'
+                '--progress = bar plain json none'
                 '-h --help'
             )
             ;;
@@ -237,6 +252,12 @@ _dip_knows() {
 
 _dip_place() {
     case $1 in
+        @corrupt_page)
+            place=(
+                ','
+                'all'
+            )
+            ;;
         @image)
             place=(
                 '<PATH>'
@@ -289,6 +310,12 @@ _dip_place() {
                 'chakrabarty'
                 'shi'
                 'heckel'
+            )
+            ;;
+        @fit_page)
+            place=(
+                ','
+                'all'
             )
             ;;
         @arch)
@@ -407,6 +434,12 @@ _dip_place() {
                 'builtin:text'
             )
             ;;
+        @spectrum_page)
+            place=(
+                ','
+                'all'
+            )
+            ;;
         @spectrum_names)
             place=(
                 '<PATH>'
@@ -460,7 +493,49 @@ _dip_place() {
                 'builtin:text'
             )
             ;;
+        @trajdist_page)
+            place=(
+                ','
+                'all'
+            )
+            ;;
         @trajdist_names)
+            place=(
+                '<PATH>'
+                'builtin:triangle'
+                'builtin:astronaut'
+                'builtin:brick'
+                'builtin:camera'
+                'builtin:cat'
+                'builtin:cell'
+                'builtin:chelsea'
+                'builtin:clock'
+                'builtin:coffee'
+                'builtin:coins'
+                'builtin:grass'
+                'builtin:gravel'
+                'builtin:hubble_deep_field'
+                'builtin:immunohistochemistry'
+                'builtin:moon'
+                'builtin:page'
+                'builtin:retina'
+                'builtin:rocket'
+                'builtin:text'
+            )
+            ;;
+        @gpkernel_page)
+            place=(
+                ','
+                'all'
+            )
+            ;;
+        @report_page)
+            place=(
+                ','
+                'all'
+            )
+            ;;
+        @report_names)
             place=(
                 '<PATH>'
                 'builtin:triangle'

@@ -109,6 +109,7 @@ set -g __dip_valued \
     'corrupt --depth' \
     'corrupt --image-format' \
     'corrupt --format' \
+    'corrupt --progress' \
     'fit -o' \
     'fit --output' \
     'fit --image' \
@@ -124,6 +125,7 @@ set -g __dip_valued \
     'fit --alpha' \
     'fit --image-format' \
     'fit --format' \
+    'fit --progress' \
     'fit --arch' \
     'fit --width' \
     'fit --depth' \
@@ -177,6 +179,8 @@ set -g __dip_valued \
     'spectrum --normalize' \
     'spectrum --alpha' \
     'spectrum --format' \
+    'spectrum --columns' \
+    'spectrum --progress' \
     'trajdist --against' \
     'trajdist --bands' \
     'trajdist --border' \
@@ -188,6 +192,8 @@ set -g __dip_valued \
     'trajdist --normalize' \
     'trajdist --alpha' \
     'trajdist --format' \
+    'trajdist --columns' \
+    'trajdist --progress' \
     'gpkernel --depth' \
     'gpkernel --sigma' \
     'gpkernel --upsample' \
@@ -212,6 +218,8 @@ set -g __dip_valued \
     'gpkernel --plot' \
     'gpkernel --label' \
     'gpkernel --format' \
+    'gpkernel --columns' \
+    'gpkernel --progress' \
     'gpkernel --arch' \
     'gpkernel --skip' \
     'gpkernel --stride' \
@@ -229,8 +237,17 @@ set -g __dip_valued \
     'report --output' \
     'report --format' \
     'report --columns' \
+    'report --page' \
+    'report --axes' \
+    'report --normalize' \
+    'report --alpha' \
     'report --title' \
-    'report --label'
+    'report --label' \
+    'report --progress'
+
+set -g __dip_place_corrupt_page \
+    ',' \
+    'all'
 
 set -g __dip_place_image \
     '<PATH>' \
@@ -279,6 +296,10 @@ set -g __dip_place_preset \
     'chakrabarty Spectral bias (2019): width 256, zero padding, no noise on the input, no running mean' \
     'shi Measuring and controlling spectral bias (2022): a decoder with bounded convolutions' \
     'heckel Deep decoder (2019), ConvDecoder (2021, 2023) and the two-layer generator (2020)'
+
+set -g __dip_place_fit_page \
+    ',' \
+    'all'
 
 set -g __dip_place_arch \
     'dip Hourglass with skip connections, of the deep image prior (Ulyanov and others, 2018)' \
@@ -378,6 +399,10 @@ set -g __dip_place_spectrum_reference \
     'builtin:rocket' \
     'builtin:text'
 
+set -g __dip_place_spectrum_page \
+    ',' \
+    'all'
+
 set -g __dip_place_spectrum_names \
     '<PATH>' \
     'builtin:triangle' \
@@ -427,7 +452,41 @@ set -g __dip_place_trajdist_against \
     'builtin:rocket' \
     'builtin:text'
 
+set -g __dip_place_trajdist_page \
+    ',' \
+    'all'
+
 set -g __dip_place_trajdist_names \
+    '<PATH>' \
+    'builtin:triangle' \
+    'builtin:astronaut' \
+    'builtin:brick' \
+    'builtin:camera' \
+    'builtin:cat' \
+    'builtin:cell' \
+    'builtin:chelsea' \
+    'builtin:clock' \
+    'builtin:coffee' \
+    'builtin:coins' \
+    'builtin:grass' \
+    'builtin:gravel' \
+    'builtin:hubble_deep_field' \
+    'builtin:immunohistochemistry' \
+    'builtin:moon' \
+    'builtin:page' \
+    'builtin:retina' \
+    'builtin:rocket' \
+    'builtin:text'
+
+set -g __dip_place_gpkernel_page \
+    ',' \
+    'all'
+
+set -g __dip_place_report_page \
+    ',' \
+    'all'
+
+set -g __dip_place_report_names \
     '<PATH>' \
     'builtin:triangle' \
     'builtin:astronaut' \
@@ -465,9 +524,9 @@ complete -c dip -n '__dip_argument corrupt 1' -F -a '(__dip_fill $__dip_place_im
 complete -c dip -n '__dip_argument corrupt 2 more' -f -a '(__dip_fill $__dip_place_degradation)'
 complete -c dip -n '__dip_in corrupt -o --output' -s o -l output -d 'Image to write; - is stdout.' -r -F
 complete -c dip -n '__dip_in corrupt --seed' -l seed -d 'Random seed.' -r -f
-complete -c dip -n '__dip_in corrupt --page' -l page -d 'Pages of a stack to read, from 1.' -r -f -a 'all'
+complete -c dip -n '__dip_in corrupt --page' -l page -d 'Pages of a stack to read, from 1: a comma list of N or A-B.' -r -f -a '(__dip_fill $__dip_place_corrupt_page)'
 complete -c dip -n '__dip_in corrupt --axes' -l axes -d 'Dimensions of a file that does not name them.' -r -f
-complete -c dip -n '__dip_in corrupt --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of the bit depth of integers; floats as they are if within 0 and 1, else their minimum and maximum.' -r -f -a 'auto dtype minmax'
+complete -c dip -n '__dip_in corrupt --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of their type (8, 10, 12, 14 or 16 bits; floats: 0 to 1) if the data fill a quarter of it, else the range of the data; 8 bits are always 0 to 255 but in a fit. Single hot or dead pixels and unknown pixels do not count.' -r -f -a 'auto dtype minmax'
 complete -c dip -n '__dip_in corrupt --alpha' -l alpha -d 'Transparent pixels: unknown, kept with their opacity, or opaque (drop).' -r -f -a 'unknown keep drop'
 complete -c dip -n '__dip_in corrupt --depth' -l depth -d 'Bit depth of the output; default: that of the input.' -r -f -a '8 16 float'
 complete -c dip -n '__dip_in corrupt --image-format' -l image-format -d 'Image format of the output; default: by its extension.' -r -f -a 'png tiff jpeg webp npy'
@@ -477,6 +536,7 @@ complete -c dip -n '__dip_in corrupt --format' -l format -d 'Format of the rows;
 complete -c dip -n '__dip_in corrupt --no-header' -l no-header -d 'Print rows without a header.'
 complete -c dip -n '__dip_in corrupt -q --quiet' -s q -l quiet -d 'Print nothing but errors.'
 complete -c dip -n '__dip_in corrupt -v --verbose' -s v -l verbose -d 'Print more of what is done, and the warnings of libraries.'
+complete -c dip -n '__dip_in corrupt --progress' -l progress -d 'Form of progress on stderr. Default: bar on a terminal, plain elsewhere.' -r -f -a 'bar plain json none'
 complete -c dip -n '__dip_in corrupt -h --help' -s h -l help -d 'Show this message and exit.'
 
 complete -c dip -n '__dip_argument fit 1 more' -F -a '(__dip_fill $__dip_place_image)'
@@ -491,16 +551,17 @@ complete -c dip -n '__dip_in fit --like' -l like -d 'Start from the settings of 
 complete -c dip -n '__dip_in fit --settings' -l settings -d 'Read settings from this TOML file, as --dry-run --format toml prints it; options win over it.' -r -F
 complete -c dip -n '__dip_in fit --resume' -l resume -d 'Resume these stores: the arguments are stores.'
 complete -c dip -n '__dip_in fit -n --dry-run' -s n -l dry-run -d 'Print the settings and the cost, and do nothing.'
-complete -c dip -n '__dip_in fit --page' -l page -d 'Pages of a stack to read, from 1.' -r -f -a 'all'
+complete -c dip -n '__dip_in fit --page' -l page -d 'Pages of a stack to read, from 1: a comma list of N or A-B.' -r -f -a '(__dip_fill $__dip_place_fit_page)'
 complete -c dip -n '__dip_in fit --axes' -l axes -d 'Dimensions of a file that does not name them.' -r -f
-complete -c dip -n '__dip_in fit --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of the bit depth of integers; floats as they are if within 0 and 1, else their minimum and maximum.' -r -f -a 'auto dtype minmax'
+complete -c dip -n '__dip_in fit --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of their type (8, 10, 12, 14 or 16 bits; floats: 0 to 1) if the data fill a quarter of it, else the range of the data; 8 bits are always 0 to 255 but in a fit. Single hot or dead pixels and unknown pixels do not count.' -r -f -a 'auto dtype minmax'
 complete -c dip -n '__dip_in fit --alpha' -l alpha -d 'Transparent pixels: unknown, kept with their opacity, or opaque (drop).' -r -f -a 'unknown keep drop'
 complete -c dip -n '__dip_in fit --image-format' -l image-format -d 'Image format of the output; default: by its extension.' -r -f -a 'png tiff jpeg webp npy'
 complete -c dip -n '__dip_in fit -f --force' -s f -l force -d 'Overwrite an output that exists.'
-complete -c dip -n '__dip_in fit --format' -l format -d 'Format of --dry-run; toml is what --settings reads. Default: table on a terminal, tsv elsewhere.' -r -f -a 'table tsv csv jsonl toml none'
+complete -c dip -n '__dip_in fit --format' -l format -d 'Format of the summary on stderr, or of --dry-run on stdout; toml, for --dry-run only, is what --settings reads. Default: table; for --dry-run in a pipe, tsv.' -r -f -a 'table tsv csv jsonl toml none'
 complete -c dip -n '__dip_in fit --no-header' -l no-header -d 'Print rows without a header.'
 complete -c dip -n '__dip_in fit -q --quiet' -s q -l quiet -d 'Print nothing but errors.'
 complete -c dip -n '__dip_in fit -v --verbose' -s v -l verbose -d 'Print more of what is done, and the warnings of libraries.'
+complete -c dip -n '__dip_in fit --progress' -l progress -d 'Form of progress on stderr. Default: bar on a terminal, plain elsewhere.' -r -f -a 'bar plain json none'
 complete -c dip -n '__dip_in fit --arch' -l arch -d 'Architecture, from the list below, or code of yours: MODULE:NAME.' -r -f -a '(__dip_fill $__dip_place_arch)'
 complete -c dip -n '__dip_in fit --width' -l width -d 'Number of channels, per level.' -r -f
 complete -c dip -n '__dip_in fit --depth' -l depth -d 'Number of levels.' -r -f
@@ -553,15 +614,17 @@ complete -c dip -n '__dip_in spectrum --threshold' -l threshold -d 'Thresholds o
 complete -c dip -n '__dip_in spectrum --at' -l at -d 'Use only the saved iterations nearest to these.' -r -f
 complete -c dip -n '__dip_in spectrum --plot' -l plot -d 'Figure to draw: .svg, .png or .pdf.' -r -F
 complete -c dip -n '__dip_in spectrum --label' -l label -d 'Names of the panels of --plot.' -r -f
-complete -c dip -n '__dip_in spectrum --page' -l page -d 'Pages of a stack to read, from 1.' -r -f -a 'all'
+complete -c dip -n '__dip_in spectrum --page' -l page -d 'Pages of a stack to read, from 1: a comma list of N or A-B.' -r -f -a '(__dip_fill $__dip_place_spectrum_page)'
 complete -c dip -n '__dip_in spectrum --axes' -l axes -d 'Dimensions of a file that does not name them.' -r -f
-complete -c dip -n '__dip_in spectrum --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of the bit depth of integers; floats as they are if within 0 and 1, else their minimum and maximum.' -r -f -a 'auto dtype minmax'
+complete -c dip -n '__dip_in spectrum --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of their type (8, 10, 12, 14 or 16 bits; floats: 0 to 1) if the data fill a quarter of it, else the range of the data; 8 bits are always 0 to 255 but in a fit. Single hot or dead pixels and unknown pixels do not count.' -r -f -a 'auto dtype minmax'
 complete -c dip -n '__dip_in spectrum --alpha' -l alpha -d 'Transparent pixels: unknown, kept with their opacity, or opaque (drop).' -r -f -a 'unknown keep drop'
 complete -c dip -n '__dip_in spectrum -f --force' -s f -l force -d 'Overwrite an output that exists.'
 complete -c dip -n '__dip_in spectrum --format' -l format -d 'Format of the rows; default: table on a terminal, tsv elsewhere.' -r -f -a 'table tsv csv jsonl none'
+complete -c dip -n '__dip_in spectrum --columns' -l columns -d 'Columns of the rows, in this order. Default: all; a table on a terminal has those that fit.' -r -f
 complete -c dip -n '__dip_in spectrum --no-header' -l no-header -d 'Print rows without a header.'
 complete -c dip -n '__dip_in spectrum -q --quiet' -s q -l quiet -d 'Print nothing but errors.'
 complete -c dip -n '__dip_in spectrum -v --verbose' -s v -l verbose -d 'Print more of what is done, and the warnings of libraries.'
+complete -c dip -n '__dip_in spectrum --progress' -l progress -d 'Form of progress on stderr. Default: bar on a terminal, plain elsewhere.' -r -f -a 'bar plain json none'
 complete -c dip -n '__dip_in spectrum -h --help' -s h -l help -d 'Show this message and exit.'
 
 complete -c dip -n '__dip_argument trajdist 1 more' -F -a '(__dip_fill $__dip_place_trajdist_names)'
@@ -574,15 +637,17 @@ complete -c dip -n '__dip_in trajdist --border' -l border -d 'Pixels to leave ou
 complete -c dip -n '__dip_in trajdist --at' -l at -d 'Use only the saved iterations nearest to these.' -r -f
 complete -c dip -n '__dip_in trajdist --plot' -l plot -d 'Figure to draw: .svg, .png or .pdf.' -r -F
 complete -c dip -n '__dip_in trajdist --label' -l label -d 'Names of the panels of --plot.' -r -f
-complete -c dip -n '__dip_in trajdist --page' -l page -d 'Pages of a stack to read, from 1.' -r -f -a 'all'
+complete -c dip -n '__dip_in trajdist --page' -l page -d 'Pages of a stack to read, from 1: a comma list of N or A-B.' -r -f -a '(__dip_fill $__dip_place_trajdist_page)'
 complete -c dip -n '__dip_in trajdist --axes' -l axes -d 'Dimensions of a file that does not name them.' -r -f
-complete -c dip -n '__dip_in trajdist --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of the bit depth of integers; floats as they are if within 0 and 1, else their minimum and maximum.' -r -f -a 'auto dtype minmax'
+complete -c dip -n '__dip_in trajdist --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of their type (8, 10, 12, 14 or 16 bits; floats: 0 to 1) if the data fill a quarter of it, else the range of the data; 8 bits are always 0 to 255 but in a fit. Single hot or dead pixels and unknown pixels do not count.' -r -f -a 'auto dtype minmax'
 complete -c dip -n '__dip_in trajdist --alpha' -l alpha -d 'Transparent pixels: unknown, kept with their opacity, or opaque (drop).' -r -f -a 'unknown keep drop'
 complete -c dip -n '__dip_in trajdist -f --force' -s f -l force -d 'Overwrite an output that exists.'
 complete -c dip -n '__dip_in trajdist --format' -l format -d 'Format of the rows; default: table on a terminal, tsv elsewhere.' -r -f -a 'table tsv csv jsonl none'
+complete -c dip -n '__dip_in trajdist --columns' -l columns -d 'Columns of the rows, in this order. Default: all; a table on a terminal has those that fit.' -r -f
 complete -c dip -n '__dip_in trajdist --no-header' -l no-header -d 'Print rows without a header.'
 complete -c dip -n '__dip_in trajdist -q --quiet' -s q -l quiet -d 'Print nothing but errors.'
 complete -c dip -n '__dip_in trajdist -v --verbose' -s v -l verbose -d 'Print more of what is done, and the warnings of libraries.'
+complete -c dip -n '__dip_in trajdist --progress' -l progress -d 'Form of progress on stderr. Default: bar on a terminal, plain elsewhere.' -r -f -a 'bar plain json none'
 complete -c dip -n '__dip_in trajdist -h --help' -s h -l help -d 'Show this message and exit.'
 
 complete -c dip -n '__dip_argument gpkernel 1 more' -F
@@ -603,18 +668,20 @@ complete -c dip -n '__dip_in gpkernel -o --output' -s o -l output -d 'Write the 
 complete -c dip -n '__dip_in gpkernel --std' -l std -d 'Write the standard deviation here.' -r -F
 complete -c dip -n '__dip_in gpkernel --kernel' -l kernel -d 'Kernel of the Gaussian process.' -r -f -a 'analytic empirical rbf'
 complete -c dip -n '__dip_in gpkernel --noise' -l noise -d 'Standard deviation of the noise on known pixels, in 1/255.' -r -f
-complete -c dip -n '__dip_in gpkernel --page' -l page -d 'Pages of a stack to read, from 1.' -r -f -a 'all'
+complete -c dip -n '__dip_in gpkernel --page' -l page -d 'Pages of a stack to read, from 1: a comma list of N or A-B.' -r -f -a '(__dip_fill $__dip_place_gpkernel_page)'
 complete -c dip -n '__dip_in gpkernel --axes' -l axes -d 'Dimensions of a file that does not name them.' -r -f
-complete -c dip -n '__dip_in gpkernel --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of the bit depth of integers; floats as they are if within 0 and 1, else their minimum and maximum.' -r -f -a 'auto dtype minmax'
+complete -c dip -n '__dip_in gpkernel --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of their type (8, 10, 12, 14 or 16 bits; floats: 0 to 1) if the data fill a quarter of it, else the range of the data; 8 bits are always 0 to 255 but in a fit. Single hot or dead pixels and unknown pixels do not count.' -r -f -a 'auto dtype minmax'
 complete -c dip -n '__dip_in gpkernel --alpha' -l alpha -d 'Transparent pixels: unknown, kept with their opacity, or opaque (drop).' -r -f -a 'unknown keep drop'
 complete -c dip -n '__dip_in gpkernel --image-format' -l image-format -d 'Image format of the output; default: by its extension.' -r -f -a 'png tiff jpeg webp npy'
 complete -c dip -n '__dip_in gpkernel --plot' -l plot -d 'Figure to draw: .svg, .png or .pdf.' -r -F
 complete -c dip -n '__dip_in gpkernel --label' -l label -d 'Names of the panels of --plot.' -r -f
 complete -c dip -n '__dip_in gpkernel -f --force' -s f -l force -d 'Overwrite an output that exists.'
 complete -c dip -n '__dip_in gpkernel --format' -l format -d 'Format of the rows; default: table on a terminal, tsv elsewhere.' -r -f -a 'table tsv csv jsonl none'
+complete -c dip -n '__dip_in gpkernel --columns' -l columns -d 'Columns of the rows, in this order. Default: all; a table on a terminal has those that fit.' -r -f
 complete -c dip -n '__dip_in gpkernel --no-header' -l no-header -d 'Print rows without a header.'
 complete -c dip -n '__dip_in gpkernel -q --quiet' -s q -l quiet -d 'Print nothing but errors.'
 complete -c dip -n '__dip_in gpkernel -v --verbose' -s v -l verbose -d 'Print more of what is done, and the warnings of libraries.'
+complete -c dip -n '__dip_in gpkernel --progress' -l progress -d 'Form of progress on stderr. Default: bar on a terminal, plain elsewhere.' -r -f -a 'bar plain json none'
 complete -c dip -n '__dip_in gpkernel --arch' -l arch -d 'Architecture, from the list below, or code of yours: MODULE:NAME.' -r -f -a '(__dip_fill $__dip_place_arch)'
 complete -c dip -n '__dip_in gpkernel --skip' -l skip -d 'Channels of the skip connections, per level.' -r -f
 complete -c dip -n '__dip_in gpkernel --stride' -l stride -d 'Factor of down- and upsampling, per level.' -r -f
@@ -630,14 +697,21 @@ complete -c dip -n '__dip_in gpkernel --input-sigma' -l input-sigma -d 'Sigma in
 complete -c dip -n '__dip_in gpkernel --input-noise' -l input-noise -d 'Sigma of the Gaussian noise that each step adds to the input.' -r -f
 complete -c dip -n '__dip_in gpkernel -h --help' -s h -l help -d 'Show this message and exit.'
 
-complete -c dip -n '__dip_argument report 1 more' -F
+complete -c dip -n '__dip_argument report 1 more' -F -a '(__dip_fill $__dip_place_report_names)'
 complete -c dip -n '__dip_in report -o --output' -s o -l output -d 'Report to write; - is stdout.' -r -F
 complete -c dip -n '__dip_in report --format' -l format -d 'Format of the report; by default that of the extension of -o, else a table.' -r -f -a 'html md json table tsv csv jsonl none'
 complete -c dip -n '__dip_in report --columns' -l columns -d 'Columns of the table; config.lr is the --lr of the fit.' -r -f
+complete -c dip -n '__dip_in report --page' -l page -d 'Pages of a stack to read, from 1: a comma list of N or A-B.' -r -f -a '(__dip_fill $__dip_place_report_page)'
+complete -c dip -n '__dip_in report --axes' -l axes -d 'Dimensions of a file that does not name them.' -r -f
+complete -c dip -n '__dip_in report --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of their type (8, 10, 12, 14 or 16 bits; floats: 0 to 1) if the data fill a quarter of it, else the range of the data; 8 bits are always 0 to 255 but in a fit. Single hot or dead pixels and unknown pixels do not count.' -r -f -a 'auto dtype minmax'
+complete -c dip -n '__dip_in report --alpha' -l alpha -d 'Transparent pixels: unknown, kept with their opacity, or opaque (drop).' -r -f -a 'unknown keep drop'
 complete -c dip -n '__dip_in report --title' -l title -d 'Title of the page.' -r -f
 complete -c dip -n '__dip_in report --label' -l label -d 'Names of the panels of --plot.' -r -f
+complete -c dip -n '__dip_in report --open' -l open -d 'Open the page in the browser.'
+complete -c dip -n '__dip_in report --watch' -l watch -d 'Write the page again every few seconds while a fit goes on.'
 complete -c dip -n '__dip_in report --no-header' -l no-header -d 'Print rows without a header.'
 complete -c dip -n '__dip_in report -f --force' -s f -l force -d 'Overwrite an output that exists.'
 complete -c dip -n '__dip_in report -q --quiet' -s q -l quiet -d 'Print nothing but errors.'
 complete -c dip -n '__dip_in report -v --verbose' -s v -l verbose -d 'Print more of what is done, and the warnings of libraries.'
+complete -c dip -n '__dip_in report --progress' -l progress -d 'Form of progress on stderr. Default: bar on a terminal, plain elsewhere.' -r -f -a 'bar plain json none'
 complete -c dip -n '__dip_in report -h --help' -s h -l help -d 'Show this message and exit.'

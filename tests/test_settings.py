@@ -285,5 +285,7 @@ def test_limits_of_openmp_do_not_change_the_estimated_rate(monkeypatch):
     for limit in ("8", "2"):
         monkeypatch.setenv("OMP_NUM_THREADS", limit)
         monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+        machine.flops_per_second.cache_clear()
         rates.append(machine.flops_per_second() * int(limit))
+    machine.flops_per_second.cache_clear()
     assert rates[0] == rates[1]

@@ -156,7 +156,7 @@ def _check_outputs(
     outputs.refuse_equal([job.store for job in jobs if job.store], "-o")
     paths = [("--std" if out.std else "--image", out.path) for out in outs]
     paths += [("-o", job.store) for job in jobs if stores]
-    inputs = [*(str(job.fields["source"]) for job in jobs), *beside]
+    inputs = [*(job.source for job in jobs), *beside]
     streams.keep_inputs([name for name in inputs if name], paths)
 
 
