@@ -248,9 +248,9 @@ ARCHITECTURES = Registry(
     linear="linear:Linear",
     relunet="relunet:ReLUNet",
     decoder="decoder:Decoder",
-    deep_decoder="deep_decoder:DeepDecoder",
-    conv_decoder="deep_decoder:ConvDecoder",
-    generator="generator:Generator",
+    deep_decoder="decoder:DeepDecoder",
+    conv_decoder="decoder:ConvDecoder",
+    generator="decoder:Generator",
 )
 
 MEASURES = Registry(
