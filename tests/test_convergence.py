@@ -90,3 +90,12 @@ def test_median_of_a_line_is_the_line():
     line[5] = 99
     assert running_median(line).max() == 3
     assert len(running_median(np.zeros(0))) == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rough_falling_curves_have_no_convergence(seed):
+    """Noise that is alike from point to point, as that of a fit, is not taken for a peak."""
+    rng = np.random.default_rng(seed)
+    at = np.arange(80)
+    rough = np.convolve(rng.normal(0, 0.15, 82), np.ones(3) / np.sqrt(3), "valid")
+    assert convergence(5 * at, 100 * np.exp(-at / 15 + rough) + 3 * np.exp(rough)) is None

@@ -1,5 +1,7 @@
 """Figures of curves (bands, onsets, series, spectra), read back from their artists."""
 
+from dataclasses import replace
+
 import numpy as np
 from matplotlib.colors import to_rgba
 from sample_figures import (
@@ -27,7 +29,7 @@ BANDS = (("0", "0.2"), ("0.2", "0.4"), ("0.4", "0.6"), ("0.6", "0.8"), ("0.8", "
 
 def test_bands_draw_every_value_with_one_colour_per_band():
     one, other = run(best=120), run(best=None)
-    figure = bands({"a": [one], "b": [other, other]}, "FBC")
+    figure = bands({"a": [one], "b": [other]}, "FBC")
     first, second = panels_of(figure)
     assert len(curves_of(first)) == 5
     for line, values in zip(curves_of(first), one.values.T, strict=True):
@@ -38,12 +40,27 @@ def test_bands_draw_every_value_with_one_colour_per_band():
     assert (marks_of(first), marks_of(second)) == ([120], [])
     assert legend_of(figure) == [*(f"{x}\u2013{y}" for x, y in BANDS), "best PSNR"]
     colors = [line.get_color() for line in curves_of(first)]
-    assert [line.get_color() for line in curves_of(second)] == colors * 2
-    assert curves_of(second)[0].get_linewidth() < curves_of(first)[0].get_linewidth()
+    assert [line.get_color() for line in curves_of(second)] == colors
     # from dark to light, all visible on white
     light = [0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b, _ in map(to_rgba, colors)]
     assert light == sorted(light)
     assert light[-1] < 0.8
+
+
+def test_each_of_several_runs_has_a_colour_and_bands_have_its_shades():
+    runs = [replace(run(), name=f"run-{k}") for k in range(3)]
+    figure = bands({"a": runs, "b": runs[:1]}, "FBC")
+    first, second = panels_of(figure)
+    colors = [to_rgba(line.get_color()) for line in curves_of(first)]
+    assert len(set(colors)) == 15
+    for k in range(3):
+        hues = {int(np.argmax(color[:3])) for color in colors[5 * k : 5 * k + 4]}
+        assert hues == {(2, 0, 1)[k]}  # blue, orange, green
+        shades = [sum(color[:3]) for color in colors[5 * k : 5 * k + 5]]
+        assert shades == sorted(shades)
+    assert [to_rgba(line.get_color()) for line in curves_of(second)] == colors[:5]
+    assert curves_of(first)[0].get_linewidth() < curves_of(second)[0].get_linewidth()
+    assert legend_of(figure)[-3:] == ["run-0", "run-1", "run-2"]
 
 
 def test_a_band_has_the_same_colour_in_stores_with_fewer_bands():

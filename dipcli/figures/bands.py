@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from dipcli.figures.lettering import POINT, TO
 
 SPREAD = 20  # points, over which the marks of all runs lie side by side
 STRIP = 0.12  # height of the strip above the axis, as a fraction of the panel
+HUES = ("Blues", "Oranges", "Greens", "Purples", "Reds", "Greys")  # of runs
 NEVER = {"linestyle": "none", "marker": "^", "markerfacecolor": "white", "markersize": 5}
 
 
@@ -60,13 +62,24 @@ def bands(
         axes[0].set_yscale("log")
     runs = [run for store in stores.values() for run in store]
     every = sorted({edge for run in runs for edge in run.edges})
-    colors = dict(zip(every, canvas.sequential(len(every)), strict=True))
+    several = any(len(store) > 1 for store in stores.values())
+    names = list(dict.fromkeys(run.name for run in runs)) if several else []
+    hues = dict(zip(names, cycle(HUES), strict=False))  # with several runs, a colour for each
+    colors = {name: _by_band(every, hues.get(name, "viridis")) for name in (*names, "")}
     limit = point_limit(sum(len(run.edges) for run in runs))
     for ax, store in zip(axes, stores.values(), strict=False):
         look = {"linewidth": 0.7, "alpha": 0.85} if len(store) > 1 else {}
         for run in store:
             for edge, values in zip(run.edges, run.values.T, strict=True):
-                curve(ax, run.iteration, values, limit, color=colors[edge], label=run.name, **look)
+                curve(
+                    ax,
+                    run.iteration,
+                    values,
+                    limit,
+                    color=colors[run.name if several else ""][edge],
+                    label=run.name,
+                    **look,
+                )
         label_if_empty(ax)
         verticals(ax, [run.best for run in store])
     in_unit = all(
@@ -76,11 +89,20 @@ def bands(
     if in_unit and not log:
         axes[0].set_ylim(0, 1.05)
     canvas.over_iterations(axes, quantity)
-    entries = canvas.thin_out({f"{a:.3g}{TO}{b:.3g}": handle(color=colors[a, b]) for a, b in every})
+    in_legend = _by_band(every, "Greys") if several else colors[""]
+    entries = canvas.thin_out(
+        {f"{a:.3g}{TO}{b:.3g}": handle(color=in_legend[a, b]) for a, b in every}
+    )
+    entries |= {name: handle(color=colors[name][every[0]]) for name in canvas.thin_out(hues)}
     if any(run.best is not None for run in runs):
         entries["best PSNR"] = handle(**LINE)
     canvas.legend(figure, entries, f"frequency band (fraction of the {unit})")
     return figure
+
+
+def _by_band(edges: Sequence[tuple[float, float]], colormap: str) -> dict[Any, Any]:
+    """A colour for each band: dark is low."""
+    return dict(zip(edges, canvas.sequential(len(edges), colormap), strict=True))
 
 
 @canvas.style()
@@ -102,8 +124,10 @@ def onsets(
     for ax, store in zip(axes, stores.values(), strict=False):
         for place, run in enumerate(store):
             look = looks[run.name]
-            ax.plot(run.centre, run.iteration, marker="o", label=run.name, **look)
             shift = (place - (len(store) - 1) / 2) * min(6, SPREAD / len(store))
+            (line,) = ax.plot(run.centre, run.iteration, marker="o", label=run.name, **look)
+            # side by side, so that marks at one iteration do not hide each other
+            line.set_transform(ax.transData + _moved(ax, shift))
             _draw_never(ax, run, look["color"], shift)
         if not any(len(run.centre) for run in store):
             canvas.label_empty(ax)
@@ -125,9 +149,14 @@ def _draw_never(ax: Any, run: Onset, color: Any, shift: float) -> None:
     """Draw open marks in the strip above the axis, `shift` points beside the band."""
     x = np.asarray(run.centre)[np.isnan(run.iteration)]
     if len(x):
-        moved = ScaledTranslation(shift * POINT, 0, ax.figure.dpi_scale_trans)
-        look = {"color": color, "transform": ax.get_xaxis_transform() + moved, **NEVER}
+        moved = ax.get_xaxis_transform() + _moved(ax, shift)
+        look = {"color": color, "transform": moved, **NEVER}
         ax.plot(x, np.full(len(x), 1 - STRIP / 2), clip_on=False, **look)
+
+
+def _moved(ax: Any, shift: float) -> ScaledTranslation:
+    """So many points to the right."""
+    return ScaledTranslation(shift * POINT, 0, ax.figure.dpi_scale_trans)
 
 
 def _add_strip(axes: Sequence[Any], runs: Sequence[Onset]) -> None:

@@ -216,9 +216,12 @@ def looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     return {name: dict(next(every)) for name in names}
 
 
-def sequential(count: int) -> list[Any]:
+def sequential(count: int, colormap: str = "viridis") -> list[Any]:
     """Colours from low (dark) to high (light), all visible on white."""
-    return [tuple(c) for c in mpl.colormaps["viridis"](np.linspace(0, 0.88, max(count, 2)))][:count]
+    dark, light = (0.0, 0.88) if colormap == "viridis" else (0.9, 0.4)
+    return [tuple(c) for c in mpl.colormaps[colormap](np.linspace(dark, light, max(count, 2)))][
+        :count
+    ]
 
 
 def thin_out(entries: Mapping[str, Any]) -> dict[str, Any]:

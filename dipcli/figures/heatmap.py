@@ -47,10 +47,15 @@ def heatmap(
 ) -> Figure:
     """Draw a panel per store on one colour scale, with contours at the levels.
 
-    The scale is logarithmic, or, if `signed`, linear from blue over white at 0 to red.
+    The scale is logarithmic, or, if `signed`, linear from blue over white at 0 to red. It is made
+    without frequency 0: the mean of an image exceeds all else by far.
     """
     figure, axes = canvas.panels(list(stores))
-    norm = color_scale((store.values for store in stores.values()), signed=signed)
+    shown = [
+        one.values[:, one.frequency > 0] if y == FREQUENCY and not signed else one.values
+        for one in stores.values()
+    ]
+    norm = color_scale(shown, signed=signed)
     limit = point_limit(len(stores) * len(levels))
     mesh = None
     for ax, store in zip(axes, stores.values(), strict=False):
@@ -182,6 +187,13 @@ def drawable(values: Numbers, norm: Normalize) -> Numbers:
     return np.ma.masked_invalid(values)
 
 
+def _extended(image: Any) -> str:
+    """The ends of the colour bar beyond which there are values."""
+    if not isinstance(image.norm, LogNorm):
+        return "neither"
+    return "both" if image.get_array().max() > image.norm.vmax else "min"
+
+
 def color_bar(figure: Figure, axes: Sequence[Any], image: Any, quantity: str) -> Any:
     """Add one colour bar for all panels, above them."""
     wide = figure.get_figwidth()
@@ -192,7 +204,7 @@ def color_bar(figure: Figure, axes: Sequence[Any], image: Any, quantity: str) ->
         ax=list(axes),
         location="top",
         label=lines,
-        extend="min" if isinstance(image.norm, LogNorm) else "neither",
+        extend=_extended(image),
         extendfrac=0.02,
         shrink=min(BAR_LENGTH / wide, 0.9),
         aspect=min(BAR_LENGTH, 0.9 * wide) / BAR_WIDTH,

@@ -64,12 +64,18 @@ def running_median(values: Doubles) -> Doubles:
 
 
 def _noise(values: Doubles, curve: Doubles) -> float:
-    """The scatter of the points about the curve, as the logarithm of a factor."""
+    """The scatter of the points about the curve, as the logarithm of a factor.
+
+    A median of few points follows noise of a few points, so the scatter of each point about the
+    middle of its neighbours counts too: as much as in white noise.
+    """
     positive = (values > 0) & (curve > 0)
-    if not positive.any():
+    if positive.sum() < 3:
         return 0.0
-    scatter = np.abs(np.log(values[positive] / curve[positive]))
-    return float(NORMAL * np.median(scatter))
+    points = np.log(values[positive])
+    scatter = np.abs(points - np.log(curve[positive]))
+    bends = np.abs(np.diff(points, 2)) / np.sqrt(6)
+    return float(NORMAL * max(np.median(scatter), np.median(bends)))
 
 
 def _first_minimum(curve: Doubles, beyond: float) -> int | None:

@@ -32,7 +32,7 @@ class Radial(Measure):
 class Power(Radial):
     """Power spectrum: mean of |F|^2 in rings of frequency."""
 
-    quantity = "power"
+    quantity = "power, mean of |F|² over the ring (image from 0 to 1)"
     columns = ("power",)
 
     def take(self, frame: Floats) -> list[Doubles]:
@@ -42,7 +42,7 @@ class Power(Radial):
 class Amplitude(Radial):
     """Amplitude spectrum: sum of |F| in rings of frequency."""
 
-    quantity = "amplitude, summed over the ring"
+    quantity = "amplitude, sum of |F| over the ring (image from 0 to 1)"
     columns = ("amplitude",)
 
     def take(self, frame: Floats) -> list[Doubles]:
