@@ -14,6 +14,7 @@ from dipcli.fitting.samples import Samples
 from dipcli.fitting.settings import Settings
 from dipcli.images import read
 from dipcli.registry import OPTIMIZERS
+from dipcli.rng import WALK
 from dipcli.store import open_store
 
 torch.set_num_threads(1)
@@ -219,8 +220,8 @@ def test_sgld_noise_differs_between_steps_and_seeds():
     for seed in (0, 1):
         fit = fit_of(image(), seed, optimizer="sgld", iterations=3)
         for frame in fit.frames():
-            draws.append(torch.randn(4, generator=fit._walk()).tolist())
-            again = torch.randn(4, generator=fit._walk()).tolist()
+            draws.append(torch.randn(4, generator=fit._draw(WALK)).tolist())
+            again = torch.randn(4, generator=fit._draw(WALK)).tolist()
             assert again == draws[-1]
             assert frame.iteration == fit.iteration
     assert len({tuple(draw) for draw in draws}) == len(draws)

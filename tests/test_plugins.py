@@ -265,6 +265,21 @@ def test_a_network_beside_the_image_is_fitted_killed_resumed_measured_and_report
     assert b"another version of mynets.py for --arch" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("optimizer", "from dipcli.fitting.optimizers.first_order import Adam as Thing"),
+        ("record", "def Thing(frame):\n    return float(frame.max())"),
+    ],
+)
+def test_the_source_of_every_setting_that_names_code_is_recorded(tmp_path, monkeypatch, name, code):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / f"own_{name}.py").write_text(f"{code}\n")
+    sources = Settings(**{name: f"own_{name}:Thing"}).sources()
+    assert list(sources) == [name]
+    assert len(sources[name]["sha256"]) == 64
+
+
 def test_resume_loads_code_only_when_it_is_named(folder, dip):
     options = ("--width", "4", "--threads", "1", "--stop", "none")
     dip("fit", "builtin:triangle:0.5:16", "--arch", "mynets:Siren", *options, "--iterations", "2")

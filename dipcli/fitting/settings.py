@@ -179,9 +179,10 @@ class Settings(NetworkSettings):
         """Where the code comes from that is not the project's own, by setting: file and sha256."""
         return {
             name: source
-            for name in ("arch", "loss", "stop", "task")
-            if (text := getattr(self, name)) not in ("none", AUTO)
-            and (source := REGISTRIES[name].source(REGISTRIES[name].split(text)[0]))
+            for name, registry in REGISTRIES.items()
+            if isinstance(text := getattr(self, name), str)
+            and text not in ("", "none", AUTO)
+            and (source := registry.source(registry.split(text)[0]))
         }
 
     # -- when --------------------------------------------------------------------------------
@@ -197,7 +198,7 @@ class Settings(NetworkSettings):
 
     def saves(self) -> list[int]:
         """The iterations whose frames are saved; the last is always among them."""
-        chosen = {self.iterations, *self._save_at()}
+        chosen = {self.iterations, *(self._save_at() if self.save_at else ())}
         if self.save_every or not self.save_at:
             chosen.update(range(0, self.iterations + 1, self.save_every or self.auto_every))
         return sorted(i for i in chosen if i <= self.iterations)
@@ -231,8 +232,6 @@ class Settings(NetworkSettings):
         return next(step * power for step in (1, 2, 5, 10) if step * power >= wanted)
 
     def _save_at(self) -> list[int]:
-        if not self.save_at:
-            return []
         kind, _, count = self.save_at.partition(":")
         if kind == "log" and count.isdecimal() and 1 <= int(count) <= 10**6:
             top = math.log(max(self.iterations, 1))
