@@ -36,6 +36,9 @@ class Stack:
         self, which: str = "all", *, normalize: str = "auto", alpha: str = "unknown"
     ) -> Pages:
         """The images of the chosen pages, all on the scale of the whole file."""
+        if alpha not in ALPHA:
+            msg = f"--alpha must be unknown, keep or drop, not {alpha!r}"
+            raise UsageError(msg)
         unit = choose(self.numbers, normalize, self.history)
         return Pages(self, select(which, len(self)), unit, alpha)
 
