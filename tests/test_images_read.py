@@ -248,6 +248,11 @@ def test_transparent_and_nan_pixels_are_unknown():
     assert not dropped.unknown.any()
 
 
+def test_an_unknown_meaning_of_transparency_is_refused():
+    with pytest.raises(UsageError, match="--alpha must be unknown, keep or drop, not 'opaque'"):
+        read("builtin:triangle:0.5:4", alpha="opaque")
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

@@ -53,6 +53,9 @@ class Stack:
         `mask` gives the pixels (y, x) of a page, by its number and size, that are unknown.
         `stretch` is for a fit: dark images of 8 bits are scaled by their range too.
         """
+        if alpha not in ALPHA:
+            msg = f"--alpha must be unknown, keep or drop, not {alpha!r}"
+            raise UsageError(msg)
         chosen = select(which, len(self))
         hidden = {n: mask(n, self.size) for n in chosen} if mask else {}
         unknown = np.zeros((len(self), *self.size), bool)
