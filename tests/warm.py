@@ -4,18 +4,28 @@ Every call is a process with its own arguments, environment, directory, stdin, s
 only the imports are shared. torch computes nothing before the forks.
 """
 
+from __future__ import annotations
+
 import contextlib
 import importlib
 import json
 import os
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
+STARTS_WITH = {  # what a Python that is not in the background does
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGHUP: signal.SIG_DFL,
+}
+OPERATIONS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir"}  # audit events
 ROOT = Path(__file__).parents[1]
 PROGRAM = """#!{python} -ISB
 import os, sys
@@ -45,18 +55,18 @@ class Warm:
                 cwd=ROOT,
             )
 
+    def start(self, words, *, env, cwd, stdin=b"", stdout=None, stderr=None, **more) -> Process:
+        """Begin a call; streams are descriptors, or pipes: stdin is the bytes of one.
+
+        `ignored` are signals, as by nohup; `signal_at` is a signal and the number of the file
+        operation, below the working directory, before which the call sends it to itself.
+        """
+        return Process(self._ear, words, env, cwd, (stdin, stdout, stderr), more)
+
     def run(self, words, *, stdin: bytes, env: dict[str, str], cwd) -> subprocess.CompletedProcess:
-        with (
-            tempfile.TemporaryFile() as given,
-            tempfile.TemporaryFile() as out,
-            tempfile.TemporaryFile() as err,
-        ):
-            given.write(stdin)
-            given.seek(0)
-            code = ask(self._ear, words, env, cwd, [f.fileno() for f in (given, out, err)])
-            out.seek(0)
-            err.seek(0)
-            return subprocess.CompletedProcess(words, code, out.read(), err.read())
+        process = self.start(words, env=env, cwd=cwd, stdin=stdin)
+        out, err = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def close(self) -> None:
         self._process.terminate()
@@ -64,18 +74,115 @@ class Warm:
         shutil.rmtree(self.folder)
 
 
+class Process:
+    """A call, with what tests use of subprocess.Popen."""
+
+    def __init__(self, ear: str, words, env: dict[str, str], cwd, streams, more) -> None:
+        stdin, *outputs = streams
+        self._outputs: list[tuple[threading.Thread, list[bytes]]] = []
+        theirs, to_close = [], []
+        if isinstance(stdin, bytes):
+            reading, writing = os.pipe()
+            threading.Thread(target=_feed, args=(writing, stdin), daemon=True).start()
+            to_close.append(reading)
+            stdin = reading
+        theirs.append(stdin)
+        for output in outputs:
+            if output is None:
+                reading, output = os.pipe()
+                to_close.append(output)
+                chunks: list[bytes] = []
+                thread = threading.Thread(target=_drain, args=(reading, chunks), daemon=True)
+                self._outputs.append((thread, chunks))
+            theirs.append(output)
+        self.returncode: int | None = None
+        try:
+            self._channel = _request(ear, words, env, cwd, theirs, more)
+        finally:
+            for fd in to_close:
+                os.close(fd)
+        for thread, _ in self._outputs:
+            thread.start()
+        self.pid = _number(self._channel)
+
+    def poll(self) -> int | None:
+        if self.returncode is None and select.select([self._channel], [], [], 0)[0]:
+            self.wait()
+        return self.returncode
+
+    def wait(self, timeout: float = 60) -> int:
+        if self.returncode is None:
+            self._channel.settimeout(timeout)
+            self.returncode = _number(self._channel)
+            self._channel.close()
+        return self.returncode
+
+    def communicate(self, timeout: float = 60) -> tuple[bytes, ...]:
+        """What came on stdout and stderr, where these are pipes, after the end."""
+        self.wait(timeout)
+        for thread, _ in self._outputs:
+            thread.join(timeout)
+            assert not thread.is_alive(), "another process still writes"
+        return tuple(b"".join(chunks) for _, chunks in self._outputs)
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def _feed(fd: int, data: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError), open(fd, "wb") as stream:
+        stream.write(data)
+
+
+def _drain(fd: int, chunks: list[bytes]) -> None:
+    with open(fd, "rb") as stream:
+        chunks.append(stream.read())
+
+
 def ask(ear: str, words, env: dict[str, str], cwd, fds) -> int:
     """Have `dip WORDS` done with these as its stdin, stdout and stderr: its exit status."""
-    request = json.dumps({"words": words, "env": env, "cwd": str(cwd)}).encode()
-    with socket.socket(socket.AF_UNIX) as channel:
-        channel.connect(ear)
-        socket.send_fds(channel, [len(request).to_bytes(4, "big")], fds)
-        channel.sendall(request)
-        answer = channel.recv(4)
+    channel = _request(ear, words, env, cwd, fds)
+    _number(channel)  # the process
+    return _number(channel)
+
+
+def _request(ear: str, words, env: dict[str, str], cwd, fds, more=None) -> socket.socket:
+    call = {"words": words, "env": env, "cwd": str(cwd), **(more or {})}
+    request = json.dumps(call).encode()
+    channel = socket.socket(socket.AF_UNIX)
+    channel.connect(ear)
+    socket.send_fds(channel, [len(request).to_bytes(4, "big")], fds)
+    channel.sendall(request)
+    return channel
+
+
+def _number(channel: socket.socket) -> int:
+    """The number of a process, and then how it ended."""
+    answer = channel.recv(4)
     if len(answer) < 4:
-        msg = f"nobody said how dip {words} ended"
+        msg = "nobody said how a call ended"
         raise RuntimeError(msg)
     return int.from_bytes(answer, "big", signed=True)
+
+
+def signal_at_operation(number: int, operation: int, folder) -> None:
+    """Send this process a signal right before its file operation of this number in a folder."""
+    left = operation
+
+    def count(event, args):
+        nonlocal left
+        if event not in OPERATIONS or not isinstance(args[0], str | Path):
+            return
+        if str(Path(folder, args[0])).startswith(f"{folder}/"):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), number)
+
+    sys.addaudithook(count)  # for as long as the process lives
 
 
 def serve(ear: socket.socket) -> None:
@@ -83,13 +190,20 @@ def serve(ear: socket.socket) -> None:
     for module in (*heavy, "figures.measures", "figures.kernels"):
         importlib.import_module(f"dipcli.{module}")
     importlib.import_module("zarr")
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait for a call
+    signal.signal(signal.SIGCHLD, _bury)
     while True:
         channel, _ = ear.accept()
         if os.fork() == 0:
             ear.close()
             _see_to(channel)
         channel.close()
+
+
+def _bury(*_) -> None:
+    """Wait for those who waited for a call; their time then counts as that of the tests."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _see_to(channel: socket.socket) -> None:
@@ -105,8 +219,10 @@ def _see_to(channel: socket.socket) -> None:
         _become(json.loads(request), fds)
     for fd in fds:
         os.close(fd)
-    _, status = os.waitpid(child, 0)
     with contextlib.suppress(BrokenPipeError):  # who asked is gone
+        channel.sendall(child.to_bytes(4, "big", signed=True))
+    _, status = os.waitpid(child, 0)
+    with contextlib.suppress(BrokenPipeError):
         channel.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
     os._exit(0)
 
@@ -117,10 +233,16 @@ def _become(request: dict, fds: list[int]) -> None:
     for number, fd in enumerate(fds):
         os.dup2(fd, number)
         os.close(fd)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        ignored = number in request.get("ignored", ())  # as by nohup
+        signal.signal(number, signal.SIG_IGN if ignored else STARTS_WITH[number])
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
     sys.argv = ["dip", *request["words"]]
+    if "signal_at" in request:
+        number, operation = request["signal_at"]
+        signal_at_operation(number, operation, request["cwd"])
     try:
         main()
         code = 0
