@@ -74,7 +74,7 @@ CASES = {
     ),
     "report": Case(
         work=("INPUT",),
-        output=("INPUT", "--format", "html", "-o", "OUTPUT"),
+        output=("INPUT", "--format", "json", "-o", "OUTPUT"),
         rows=("INPUT", "--columns", "store,run,seed,psnr,seconds,config.lr"),
         prints="rows",
         reads="store",

@@ -7,9 +7,12 @@ only the imports are shared. torch computes nothing before the forks.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
+import io
 import json
 import os
+import pkgutil
 import select
 import shutil
 import signal
@@ -26,6 +29,12 @@ STARTS_WITH = {  # what a Python that is not in the background does
     signal.SIGHUP: signal.SIG_DFL,
 }
 OPERATIONS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir"}  # audit events
+LATE = (  # what dip imports within functions
+    *("zarr", "jinja2", "rich.progress", "rich.table"),
+    *(f"matplotlib.backends.backend_{name}" for name in ("svg", "agg", "pdf")),
+    *("matplotlib.mathtext", "PIL.WebPImagePlugin", "skimage.metrics", "tifffile", "imagecodecs"),
+    *("multiprocessing.connection", "concurrent.futures.thread", "html.entities", "csv"),
+)
 ROOT = Path(__file__).parents[1]
 PROGRAM = """#!{python} -ISB
 import os, sys
@@ -113,8 +122,8 @@ class Process:
     def wait(self, timeout: float = 60) -> int:
         if self.returncode is None:
             self._channel.settimeout(timeout)
-            self.returncode = _number(self._channel)
-            self._channel.close()
+            with self._channel:
+                self.returncode = _number(self._channel)
         return self.returncode
 
     def communicate(self, timeout: float = 60) -> tuple[bytes, ...]:
@@ -145,9 +154,9 @@ def _drain(fd: int, chunks: list[bytes]) -> None:
 
 def ask(ear: str, words, env: dict[str, str], cwd, fds) -> int:
     """Have `dip WORDS` done with these as its stdin, stdout and stderr: its exit status."""
-    channel = _request(ear, words, env, cwd, fds)
-    _number(channel)  # the process
-    return _number(channel)
+    with _request(ear, words, env, cwd, fds) as channel:
+        _number(channel)  # the process
+        return _number(channel)
 
 
 def _request(ear: str, words, env: dict[str, str], cwd, fds, more=None) -> socket.socket:
@@ -186,10 +195,21 @@ def signal_at_operation(number: int, operation: int, folder) -> None:
 
 
 def serve(ear: socket.socket) -> None:
-    heavy = ("fitting.loop", "nets.dip", "gp.sampling", "measure.runs", "cli.posteriors")
-    for module in (*heavy, "figures.measures", "figures.kernels"):
-        importlib.import_module(f"dipcli.{module}")
-    importlib.import_module("zarr")
+    for module in pkgutil.walk_packages([str(ROOT / "dipcli")], "dipcli."):
+        if module.name != "dipcli.__main__":
+            importlib.import_module(module.name)
+    for name in LATE:
+        importlib.import_module(name)
+    from dipcli.cli import main
+
+    for option in ("--version", "--help"):  # what typer imports when it is called
+        sys.argv = ["dip", option]
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+            main()
+    for number, handler in STARTS_WITH.items():
+        signal.signal(number, handler)
+    gc.collect()
+    gc.freeze()  # the collector of a child would copy every page that it looks at
     signal.signal(signal.SIGCHLD, _bury)
     while True:
         channel, _ = ear.accept()
