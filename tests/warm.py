@@ -194,7 +194,8 @@ def signal_at_operation(number: int, operation: int, folder) -> None:
     sys.addaudithook(count)  # for as long as the process lives
 
 
-def serve(ear: socket.socket) -> None:
+def import_all() -> None:
+    """Import all of dip, and what it imports late."""
     for module in pkgutil.walk_packages([str(ROOT / "dipcli")], "dipcli."):
         if module.name != "dipcli.__main__":
             importlib.import_module(module.name)
@@ -208,43 +209,46 @@ def serve(ear: socket.socket) -> None:
             main()
     for number, handler in STARTS_WITH.items():
         signal.signal(number, handler)
+
+
+def serve(ear: socket.socket) -> None:
+    import_all()
     gc.collect()
     gc.freeze()  # the collector of a child would copy every page that it looks at
-    signal.signal(signal.SIGCHLD, _bury)
+    callers: dict[int, socket.socket] = {}
+
+    def tell(*_) -> None:
+        """Tell callers how their calls ended."""
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                _send(callers[ended[0]], os.waitstatus_to_exitcode(ended[1]))
+                callers.pop(ended[0]).close()
+
+    signal.signal(signal.SIGCHLD, tell)
     while True:
         channel, _ = ear.accept()
-        if os.fork() == 0:
-            ear.close()
-            _see_to(channel)
-        channel.close()
+        header, fds, *_ = socket.recv_fds(channel, 4, 3)
+        request = b""
+        while len(request) < int.from_bytes(header, "big"):
+            request += channel.recv(1 << 16)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])  # until the caller is known
+        child = os.fork()
+        if child == 0:
+            for other in (ear, channel, *callers.values()):
+                other.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+            _become(json.loads(request), fds)
+        for fd in fds:
+            os.close(fd)
+        callers[child] = channel
+        _send(channel, child)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
 
 
-def _bury(*_) -> None:
-    """Wait for those who waited for a call; their time then counts as that of the tests."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
-def _see_to(channel: socket.socket) -> None:
-    """Have one call done, and tell how it ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    header, fds, *_ = socket.recv_fds(channel, 4, 3)
-    request = b""
-    while len(request) < int.from_bytes(header, "big"):
-        request += channel.recv(1 << 16)
-    child = os.fork()
-    if child == 0:
-        channel.close()
-        _become(json.loads(request), fds)
-    for fd in fds:
-        os.close(fd)
+def _send(channel: socket.socket, number: int) -> None:
     with contextlib.suppress(BrokenPipeError):  # who asked is gone
-        channel.sendall(child.to_bytes(4, "big", signed=True))
-    _, status = os.waitpid(child, 0)
-    with contextlib.suppress(BrokenPipeError):
-        channel.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
-    os._exit(0)
+        channel.sendall(number.to_bytes(4, "big", signed=True))
 
 
 def _become(request: dict, fds: list[int]) -> None:
