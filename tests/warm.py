@@ -31,6 +31,7 @@ STARTS_WITH = {  # what a Python that is not in the background does
 OPERATIONS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir"}  # audit events
 LATE = (  # what dip imports within functions
     *("zarr", "jinja2", "rich.progress", "rich.table"),
+    "torch._dynamo",  # by torch's counter of FLOPs, in five seconds: for networks of the user's
     *(f"matplotlib.backends.backend_{name}" for name in ("svg", "agg", "pdf")),
     *("matplotlib.mathtext", "PIL.WebPImagePlugin", "skimage.metrics", "tifffile", "imagecodecs"),
     *("multiprocessing.connection", "concurrent.futures.thread", "html.entities", "csv"),
