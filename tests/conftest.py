@@ -3,8 +3,6 @@
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -15,9 +13,10 @@ from tests.warm import Warm
 
 # read when numpy is loaded: tests run side by side, and threads that wait for each other are slow
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# the same for torch; and a fit of several runs starts no workers unless its test asks for --jobs
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 DIP = [sys.executable, "-m", "dipcli"]
-HEAVY = ("fit", "spectrum", "trajdist", "gpkernel", "report")  # import torch, scipy or matplotlib
 
 
 def environment(**extra: str) -> dict[str, str]:
@@ -25,12 +24,6 @@ def environment(**extra: str) -> dict[str, str]:
     dropped = ("DIP_", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "COLUMNS", "TERM")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
     return {**kept, "TERM": "xterm", **extra}
-
-
-def hear_signals() -> None:
-    """For preexec_fn: a job in the background may have been told to ignore some."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
@@ -42,27 +35,28 @@ def warm():
 
 
 @pytest.fixture
-def dip(tmp_path, request):
-    """Run `dip` in an empty directory: dip("corrupt", "a.png", stdin=b"...").
-
-    It is a real process; those that import much are forked from one that has it already.
-    """
+def dip(tmp_path, warm):
+    """Run `dip` in an empty directory: dip("corrupt", "a.png", stdin=b"..."); a real process."""
 
     def run(*words, stdin=b"", code=0, env=None, cwd=tmp_path):
         words = [str(word) for word in words]
-        whole = environment(**(env or {}))
-        if words[0] in HEAVY:
-            mother = request.getfixturevalue("warm")
-            done = mother.run(words, stdin=stdin, env=whole, cwd=cwd)
-        else:
-            line = [*DIP, *words]
-            done = subprocess.run(
-                line, check=False, input=stdin, capture_output=True, env=whole, cwd=cwd, timeout=120
-            )
+        done = warm.run(words, stdin=stdin, env=environment(**(env or {})), cwd=cwd)
         assert code is None or done.returncode == code, done.stderr.decode()
         return done
 
     return run
+
+
+@pytest.fixture
+def start_dip(tmp_path, warm):
+    """Start `dip` and go on: start_dip("fit", "a.png") has the methods of a Popen."""
+
+    def start(*words, cwd=tmp_path, env=None, **options):
+        return warm.start(
+            [str(word) for word in words], env=environment(**(env or {})), cwd=cwd, **options
+        )
+
+    return start
 
 
 @pytest.fixture(scope="session")

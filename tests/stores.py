@@ -11,10 +11,10 @@ import numpy as np
 
 from dipcli.images import Image
 from dipcli.store import Store, pack
+from tests.warm import signal_at_operation
 
 ROOT = Path(__file__).parents[1]
 SMALL = (1, 8, 8)
-OPERATIONS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir"}  # audit events
 
 
 def picture(channels=1, height=8, width=8, **changes):
@@ -94,25 +94,11 @@ def open_in_zarr(path, group="run-0"):
     return zarr.open_group(path, mode="r", path=group, use_consolidated=False)
 
 
-def kill_at_operation(number, folder):
-    """SIGKILL this process right before its file operation of this number below a folder."""
-    left = number
-
-    def count(event, args):
-        nonlocal left
-        if event in OPERATIONS and str(args[0]).startswith(f"{folder}/"):
-            left -= 1
-            if left <= 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(count)  # for as long as the process lives
-
-
 def write_until_killed(path, operations):
     """Write frames and checkpoints, and finish and resume the run, until SIGKILL."""
     with Store.create(path, picture(), name="picture.png") as store:
         run = store.create_run(0, 0, {}, saves=8, steps=8, size=SMALL)
-        kill_at_operation(operations, path)
+        signal_at_operation(signal.SIGKILL, operations, path)
         iteration = 0
         while True:
             for _ in range(4):

@@ -23,7 +23,7 @@ import pytest
 from dipcli.cli.app import COMMANDS, command
 from dipcli.registry import load
 from tests import stores
-from tests.conftest import DIP, environment, hear_signals
+from tests.conftest import environment
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ CASES = {
     ),
     "report": Case(
         work=("INPUT",),
-        output=("INPUT", "--format", "html", "-o", "OUTPUT"),
+        output=("INPUT", "--format", "json", "-o", "OUTPUT"),
         rows=("INPUT", "--columns", "store,run,seed,psnr,seconds,config.lr"),
         prints="rows",
         reads="store",
@@ -208,9 +208,9 @@ WAITING = pytest.mark.parametrize("name", [name for name in CASES if CASES[name]
 
 
 @WAITING
-def test_no_input_on_a_terminal_is_a_usage_error(name, tmp_path):
+def test_no_input_on_a_terminal_is_a_usage_error(on_terminal, name):
     line = [word for word in words(name, "output", INPUT="INPUT") if word != "INPUT"]
-    done = on_terminal(line, tmp_path, stdin_too=True)
+    done = on_terminal(line, stdin_too=True)
     assert done.code == 2
     assert "stdin is a terminal" in done.text
 
@@ -279,11 +279,11 @@ def test_an_absent_file_is_one_line_with_control_characters_escaped(dip, name):
 
 
 @EVERY
-def test_a_fifo_is_an_input(name, tmp_path, dip):
+def test_a_fifo_is_an_input(dip, start_dip, name, tmp_path):
     data = what_it_reads(dip, name)
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    process = start(words(name, "work", INPUT="fifo"), tmp_path)
+    process = start_dip(*words(name, "work", INPUT="fifo"))
     fifo.write_bytes(data)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
@@ -291,28 +291,28 @@ def test_a_fifo_is_an_input(name, tmp_path, dip):
 
 
 @EVERY
-def test_a_closed_pipe_ends_silently_with_141(name, tmp_path):
+def test_a_closed_pipe_ends_silently_with_141(start_dip, name):
     for kind in ("work", "rows"):
         reading, writing = os.pipe()
         os.close(reading)
-        process = start(words(name, kind), tmp_path, stdout=writing)
+        process = start_dip(*words(name, kind), stdout=writing)
         os.close(writing)
-        _, err = process.communicate(timeout=60)
+        (err,) = process.communicate(timeout=60)
         assert process.returncode == 141
         assert b"rror" not in err
 
 
 @EVERY
-def test_a_full_disk_is_one_line_and_code_1(name, tmp_path):
+def test_a_full_disk_is_one_line_and_code_1(start_dip, name):
     with Path("/dev/full").open("wb") as full:
-        process = start(words(name, "work"), tmp_path, stdout=full)
-    _, err = process.communicate(timeout=60)
+        process = start_dip(*words(name, "work"), stdout=full.fileno())
+    (err,) = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "No space left" in one_line(err)
 
 
-def test_an_image_to_a_terminal_is_a_usage_error(tmp_path):
-    done = on_terminal(words("corrupt", "work"), tmp_path)
+def test_an_image_to_a_terminal_is_a_usage_error(on_terminal):
+    done = on_terminal(words("corrupt", "work"))
     assert done.code == 2
     assert "cannot be shown on a terminal" in done.text
 
@@ -324,10 +324,10 @@ def test_an_image_to_a_terminal_is_a_usage_error(tmp_path):
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
-def test_signals_end_with_their_codes_and_leave_no_files(name, tmp_path, number, code):
+def test_signals_end_with_their_codes_and_leave_no_files(start_dip, name, tmp_path, number, code):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    process = start(words(name, "output", INPUT="fifo"), tmp_path)
+    process = start_dip(*words(name, "output", INPUT="fifo"))
     with fifo.open("wb"):  # opens when the command reads
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
@@ -337,14 +337,10 @@ def test_signals_end_with_their_codes_and_leave_no_files(name, tmp_path, number,
 
 
 @EVERY
-def test_nohup_is_respected(name, tmp_path, dip):
+def test_nohup_is_respected(dip, start_dip, name, tmp_path):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    process = start(
-        words(name, "output", INPUT="fifo"),
-        tmp_path,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
-    )
+    process = start_dip(*words(name, "output", INPUT="fifo"), ignored=[signal.SIGHUP])
     data = what_it_reads(dip, name)
     with fifo.open("wb") as writing:
         process.send_signal(signal.SIGHUP)
@@ -405,7 +401,7 @@ def test_devices_are_written_in_place(dip, name, tmp_path):
 
 
 @EVERY
-def test_every_format_has_the_same_rows(dip, name, tmp_path):
+def test_every_format_has_the_same_rows(dip, on_terminal, name):
     tsv = dip(*words(name, "rows")).stdout.decode()
     header, *lines = [line.split("\t") for line in tsv.splitlines()]
     assert lines
@@ -425,7 +421,7 @@ def test_every_format_has_the_same_rows(dip, name, tmp_path):
     text = dip(*words(name, "rows"), "--format", "csv").stdout.decode()
     assert list(csv.reader(io.StringIO(text))) == [header, *lines]
     assert not dip(*words(name, "rows"), "--format", "none").stdout
-    done = on_terminal(words(name, "rows"), tmp_path)
+    done = on_terminal(words(name, "rows"))
     assert done.code == 0
     for place, word in enumerate(header):
         if any(cells[place] for cells in lines):  # people see no empty columns
@@ -467,40 +463,29 @@ def one_line(stderr):
     return line
 
 
-def start(line, cwd, **options):
-    options = {
-        "stdout": subprocess.PIPE,
-        "stdin": subprocess.DEVNULL,
-        "preexec_fn": hear_signals,
-    } | options
-    return subprocess.Popen(
-        [*DIP, *line], stderr=subprocess.PIPE, cwd=cwd, env=environment(), **options
-    )
-
-
 @dataclass
 class Terminal:
     code: int
     text: str
 
 
-def on_terminal(line, cwd, stdin_too=False):
+@pytest.fixture
+def on_terminal(start_dip):
     """Run with stdout and stderr on a terminal of 100 columns."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*DIP, *line],
-        stdin=theirs if stdin_too else subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=theirs,
-        cwd=cwd,
-        env=environment(COLUMNS="100"),
-    )
-    os.close(theirs)
-    text = b""
-    try:
-        while chunk := os.read(ours, 4096):
-            text += chunk
-    except OSError:  # the last writer has closed it
-        pass
-    os.close(ours)
-    return Terminal(process.wait(timeout=60), text.decode())
+
+    def run(line, stdin_too=False):
+        ours, theirs = pty.openpty()
+        stdin = theirs if stdin_too else b""
+        options = {"stdin": stdin, "stdout": theirs, "stderr": theirs, "env": {"COLUMNS": "100"}}
+        process = start_dip(*line, **options)
+        os.close(theirs)
+        text = b""
+        try:
+            while chunk := os.read(ours, 4096):
+                text += chunk
+        except OSError:  # the last writer has closed it
+            pass
+        os.close(ours)
+        return Terminal(process.wait(), text.decode())
+
+    return run

@@ -125,7 +125,7 @@ def test_a_fit_on_the_device_denoises():
     noisy = dip.corrupt(clean, "gaussian:25", seed=1)
     options = {"iterations": 150, "stop": "none", "runs": 2, "threads": 1}
     there = dip.fit(noisy, clean=clean, device=DEVICE, **options)
-    here = dip.fit(noisy, clean=clean, device="cpu", **options)
+    here = there if DEVICE == "cpu" else dip.fit(noisy, clean=clean, device="cpu", **options)
     assert there.psnr == pytest.approx(here.psnr, abs=0.5)
     assert there.psnr > dip.psnr(noisy, clean) + 3
     assert there.store is None

@@ -1,11 +1,12 @@
 """`dip fit` as a script meets it: what it makes, what it prints, how it is resumed."""
 
 import csv
+import itertools
 import json
+import random
 import signal
-import subprocess
 import time
-from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import tifffile
 from dipcli.images import open_stack, read
 from dipcli.store import open_store
 from tests import pictures as p
-from tests.conftest import DIP, environment, hear_signals
+from tests.conftest import environment
 
 TINY = ("--width", "4", "--depth", "2", "--threads", "1")
 ENDLESS = ("--iterations", "1000000", "--stop", "none")
@@ -42,34 +43,19 @@ def assert_same(one, other):
 
 
 def test_a_pipeline_gives_a_store_twice_the_same(dip, tmp_path):
-    """The issue's own line, smaller; and each run is the single fit of its seed."""
+    """The issue's own line, smaller; in workers or not, a run is the single fit of its seed."""
     options = (*TINY, "--preset", "chakrabarty", "--iterations", "20", "--save-every", "5")
     picture = dip("corrupt", TRIANGLE, "-o", "-").stdout
+    line = ("fit", "-", *options, "--seed")
     for name in ("a", "b"):
-        done = dip(
-            "fit", "-", *options, "--runs", "2", "--seed", "7", "-o", name + ".zarr", stdin=picture
-        )
+        more = ("7", "--runs", "2", "--jobs", "2" if name == "a" else "1")
+        done = dip(*line, *more, "-o", f"{name}.zarr", stdin=picture)
         assert done.stdout.decode() == f"{name}.zarr\n"
     for run in (0, 1):
         assert contents(tmp_path / "a.zarr", run)[0] == [0, 5, 10, 15, 20]
         assert_same(contents(tmp_path / "a.zarr", run), contents(tmp_path / "b.zarr", run))
-    dip("fit", "-", *options, "--runs", "1", "--seed", "8", "-o", "c.zarr", stdin=picture)
+    dip(*line, "8", "--runs", "1", "-o", "c.zarr", stdin=picture)
     assert_same(contents(tmp_path / "c.zarr"), contents(tmp_path / "a.zarr", 1))
-    dip(
-        "fit",
-        "-",
-        *options,
-        "--runs",
-        "2",
-        "--seed",
-        "7",
-        "--jobs",
-        "1",
-        "-o",
-        "d.zarr",
-        stdin=picture,
-    )
-    assert_same(contents(tmp_path / "d.zarr", 1), contents(tmp_path / "a.zarr", 1))
 
 
 def test_what_a_store_says(dip, tmp_path):
@@ -132,28 +118,21 @@ def test_images_come_back_in_their_own_size_depth_and_scale(dip, tmp_path, kind)
 
 
 def test_a_stack_gives_stores_and_one_restored_stack(dip, tmp_path):
-    stack = p.gray("uint16", 3 * 9, top=4000).reshape(3, 9, 13)
+    stack = p.gray("uint16", 2 * 9, top=4000).reshape(2, 9, 13)
     metadata = {"axes": "ZYX", "unit": "um"}
     data = p.tiff(stack, imagej=True, resolution=(3.0, 3.0), metadata=metadata)
     (tmp_path / "cells.tif").write_bytes(data)
-    done = dip(
-        "fit",
-        "cells.tif",
-        *TINY,
-        "--iterations",
-        "2",
-        "-o",
-        "{stem}-{page}.zarr",
-        "--image",
-        "r.tif",
-    )
-    assert done.stdout.decode().split() == [f"cells-{k}.zarr" for k in (1, 2, 3)]
+    line = ("fit", "cells.tif", *TINY, "--iterations", "2")
+    done = dip(*line, "--jobs", "2", "-o", "{stem}-{page}.zarr", "--image", "r.tif")
+    assert done.stdout.decode().split() == ["cells-1.zarr", "cells-2.zarr"]
+    announced = [line for line in done.stderr.decode().splitlines() if "parameters" in line]
+    assert len(announced) == 1
+    assert announced[0].startswith("dip: cells.tif, 2 pages: dip,")
     with tifffile.TiffFile(tmp_path / "r.tif") as restored:
         assert restored.asarray().shape == stack.shape
         assert restored.asarray().dtype == np.uint16
         assert restored.imagej_metadata["unit"] == "um"
-    default = dip("fit", "cells.tif", *TINY, "--iterations", "1")
-    assert default.stdout.decode().split() == [f"cells-p{k}.zarr" for k in (1, 2, 3)]
+    assert dip(*line).stdout.decode().split() == ["cells-p1.zarr", "cells-p2.zarr"]
     dip("fit", "cells.tif", *TINY, "-o", "one.zarr", code=2)
 
 
@@ -292,44 +271,22 @@ def test_settings_of_another_store(dip, tmp_path):
 # -- resume ------------------------------------------------------------------------------------
 
 
-def fitting(cwd, *words):
-    return subprocess.Popen(
-        [*DIP, "fit", *words],
-        cwd=cwd,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=hear_signals,
-    )
-
-
-LONG = (
-    TRIANGLE,
-    *TINY,
-    "--iterations",
-    "500",
-    "--stop",
-    "none",
-    "--save-every",
-    "20",
-    "--checkpoint-every",
-    "10",
-)
+LONG = (TRIANGLE, *TINY, "--stop", "none", "--save-every", "8", "--checkpoint-every", "4")
+STEPS = ("--iterations", "80")
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(tmp_path_factory, warm):
     folder = tmp_path_factory.mktemp("whole")
-    process = fitting(folder, *LONG, "--runs", "2", "-o", "t.zarr")
-    process.communicate(timeout=120)
-    assert process.returncode == 0
+    line = ["fit", *LONG, *STEPS, "--runs", "2", "-o", "t.zarr"]
+    done = warm.run(line, stdin=b"", env=environment(), cwd=folder)
+    assert done.returncode == 0, done.stderr
     return folder / "t.zarr"
 
 
 def wait_for_frames(path, process):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
+    while process.poll() is None:
         try:
             if all(len(run.iterations) > 2 for run in runs_of(path)[:1]) and runs_of(path):
                 return
@@ -338,35 +295,52 @@ def wait_for_frames(path, process):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("runs", ["1", "2"])
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
-)
-def test_a_signal_leaves_a_store_that_goes_on(dip, tmp_path, whole, runs, number, code):
-    store = tmp_path / "t.zarr"
-    process = fitting(tmp_path, *LONG, "--runs", runs, "-o", "t.zarr")
-    wait_for_frames(store, process)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == code, err.decode()
-    assert b"dip fit --resume t.zarr" in err
-    assert b"Traceback" not in err
+def goes_on(dip, store, whole, runs):
+    """A run was interrupted between two frames; resumed, all have the bits of the whole fit."""
     first = runs_of(store)[0]
     assert first.attrs["status"] == "interrupted"
     saved = first.iterations
-    assert 0 < len(saved) < 26
+    assert 0 < len(saved) < 11
     assert len(first.step_loss) >= saved[-1]
     assert not np.isnan(first.step_loss).any()
-    dip("fit", "--resume", "t.zarr")
-    for run in range(int(runs)):
+    dip("fit", "--resume", store)
+    for run in range(runs):
         assert_same(contents(store, run), contents(whole, run))
 
 
-def test_a_second_writer_is_told_who_is_first(dip, tmp_path):
-    process = fitting(tmp_path, *LONG, "-o", "t.zarr")
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_signal_leaves_a_store_that_goes_on(start_dip, dip, tmp_path, whole, number, code):
+    """It comes at a file operation in the middle of the fit."""
+    store = tmp_path / "t.zarr"
+    process = start_dip("fit", *LONG, *STEPS, "-o", "t.zarr", signal_at=(number, 350))
+    _, err = process.communicate()
+    assert process.returncode == code, err.decode()
+    assert b"dip fit --resume t.zarr" in err
+    assert b"Traceback" not in err
+    goes_on(dip, store, whole, 1)
+
+
+def test_a_signal_from_outside_ends_workers(start_dip, dip, tmp_path):
+    """Steps without end, of which the signal leaves some."""
+    options = (*LONG, *ENDLESS, "--runs", "2", "--jobs", "2", "-o", "t.zarr")
+    process = start_dip("fit", *options)
+    wait_for_frames(tmp_path / "t.zarr", process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130, err.decode()
+    assert b"dip fit --resume t.zarr" in err
+    assert b"Traceback" not in err
+    for run in runs_of(tmp_path / "t.zarr"):
+        assert run.attrs["status"] == "interrupted"
+        assert len(run.step_loss) >= run.iterations[-1]
+        assert not np.isnan(run.step_loss).any()
+
+
+def test_a_second_writer_is_told_who_is_first(start_dip, dip, tmp_path):
+    process = start_dip("fit", *LONG, *ENDLESS, "-o", "t.zarr")
     try:
         wait_for_frames(tmp_path / "t.zarr", process)
-        done = dip("fit", *LONG, "-o", "t.zarr", code=1)
+        done = dip("fit", *LONG, *ENDLESS, "-o", "t.zarr", code=1)
         assert f"is being written by pid {process.pid} on".encode() in done.stderr
         assert b"is being written" in dip("fit", "--resume", "t.zarr", code=1).stderr
     finally:
@@ -388,24 +362,24 @@ def test_larger_iterations_and_runs_extend_a_store(dip, tmp_path):
     assert done.stdout == b"grown.zarr\n"
 
 
-@pytest.mark.parametrize(
-    ("words", "what"),
-    [
+def test_what_changes_the_bits_is_refused(dip, tmp_path):
+    line = ("fit", TRIANGLE, *TINY, "--iterations", "4", "-o", "t.zarr")
+    dip(*line)
+    for words, what in (
         (("--lr", "0.5"), b"--lr 0.005, not 0.5"),
         (("--seed", "3"), b"--seed 0, not 3"),
         (("--threads", "2"), b"--threads 1, not 2"),
         (("--iterations", "3"), b"--iterations 4, not 3"),
-    ],
-)
-def test_what_changes_the_bits_is_refused(dip, tmp_path, words, what):
-    line = ("fit", TRIANGLE, *TINY, "--iterations", "4", "-o", "t.zarr")
-    dip(*line)
-    done = dip(*line, *words, code=1)
-    assert what in done.stderr
-    assert b"or -f to overwrite" in done.stderr
-    dip(*line, *words, "--force")
+    ):
+        done = dip(*line, *words, code=1)
+        assert what in done.stderr
+        assert b"or -f to overwrite" in done.stderr
     other = ("fit", "builtin:triangle:0.2:32", *line[2:])
     assert b"other pixels" in dip(*other, code=1).stderr
+    for words in (("--seed", "3"), ("--iterations", "3")):
+        dip(*line, *words, "--force")
+    assert runs_of(tmp_path / "t.zarr")[0].attrs["seed"] == 0
+    assert runs_of(tmp_path / "t.zarr")[0].iterations[-1] == 3
 
 
 def test_time_ends_a_fit_as_a_stop_does(dip, tmp_path):
@@ -430,29 +404,38 @@ def test_a_broken_checkpoint_is_an_error(dip, tmp_path):
     assert b"broken" in done.stderr
 
 
-def test_progress_in_a_log_file_is_plain_lines(tmp_path):
-    process = fitting(tmp_path, TRIANGLE, *TINY, *ENDLESS, "--time", "6s", "-o", "t.zarr")
-    _, err = process.communicate(timeout=60)
-    lines = [line for line in err.decode().splitlines() if "it/s" in line]
-    assert lines
-    assert "loss" in lines[0]
-    assert "s left" in lines[0]
-    assert "\x1b" not in err.decode()
+def test_progress_in_a_log_file_is_plain_lines(here, monkeypatch, capfd):
+    """Every step is news, and takes six seconds by the clock of the progress."""
+    from dipcli.cli import console, main
+    from dipcli.fitting import run
+
+    clock = SimpleNamespace(monotonic=itertools.count(0, 6).__next__)
+    monkeypatch.setattr(console, "time", clock)
+    monkeypatch.setattr(run, "NEWS_SECONDS", 0)
+    monkeypatch.setattr("sys.argv", ["dip", "fit", TRIANGLE, *TINY, "--iterations", "4"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    err = capfd.readouterr().err
+    lines = [line.split(", ") for line in err.splitlines() if "it/s" in line]
+    assert [line[0].rsplit(" ", 1)[1] for line in lines] == ["1/4", "2/4", "3/4", "4/4"]
+    assert all(line[1].startswith("loss ") for line in lines)
+    assert [line[-2:] for line in lines] == [
+        ["0.167 it/s", f"{left} s left"] for left in (18, 12, 6, 0)
+    ]
+    assert "\x1b" not in err
 
 
-def test_killed_at_random_moments(tmp_path, whole):
-    """Twenty SIGKILLs; each time it goes on, and ends with the bits of the fit that was let be."""
-    import sys
-
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.killed", str(tmp_path / "t.zarr"), *LONG[1:]],
-        capture_output=True,
-        timeout=300,
-        check=False,
-        env=environment(PYTHONPATH=str(Path.cwd())),
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    assert int(done.stdout) == 20
+def test_killed_at_random_moments(start_dip, dip, tmp_path, whole):
+    """Ten SIGKILLs; each time it goes on, and ends with the bits of the fit that was let be."""
+    rng = random.Random(1)
+    line = ("fit", *LONG, *STEPS, "-q", "-o", "t.zarr")
+    for _ in range(10):
+        at = rng.randrange(1, 120)
+        process = start_dip(*line, signal_at=(signal.SIGKILL, at))
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    dip(*line)
     assert_same(contents(tmp_path / "t.zarr"), contents(whole))
 
 
@@ -474,15 +457,6 @@ def test_a_usage_error_in_a_pipe_is_plain_lines(dip):
     text = dip("fit", TRIANGLE, "--lr", "-1", code=2).stderr.decode()
     assert text.splitlines()[-1] == "Error: --lr must be from 0 to 1e+06, not -1.0"
     assert "─" not in text
-
-
-def test_pages_of_a_stack_are_announced_in_one_line(dip, tmp_path):
-    stack = p.gray("uint16", 3 * 9, top=4000).reshape(3, 9, 13)
-    (tmp_path / "cells.tif").write_bytes(p.tiff(stack, imagej=True, metadata={"axes": "ZYX"}))
-    done = dip("fit", "cells.tif", *TINY, "--iterations", "2", "--image", "r.tif")
-    announced = [line for line in done.stderr.decode().splitlines() if "parameters" in line]
-    assert len(announced) == 1
-    assert announced[0].startswith("dip: cells.tif, 3 pages: dip,")
 
 
 def test_version_with_verbose_prints_what_a_bug_report_needs(dip):

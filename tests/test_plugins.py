@@ -1,9 +1,8 @@
 """Code of the user's as architectures, losses and rules: from a module, a file, or an object."""
 
-import subprocess
 import sys
-import time
 from pathlib import Path
+from signal import SIGKILL
 
 import numpy as np
 import pytest
@@ -20,7 +19,6 @@ from dipcli.nets.cost import cost
 from dipcli.nets.foreign import adapt
 from dipcli.registry import ARCHITECTURES, LOSSES, RULES
 from dipcli.store import open_store
-from tests.conftest import DIP, environment
 
 NETS = '''
 import torch
@@ -241,18 +239,17 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_a_network_beside_the_image_is_fitted_killed_resumed_measured_and_reported(folder, dip):
+def test_a_network_beside_the_image_is_fitted_killed_resumed_measured_and_reported(
+    folder, dip, start_dip
+):
     dip("corrupt", "builtin:triangle:0.5:16", "gaussian:25", "-o", "noisy.png")
     options = ("--arch", "mynets:Siren,omega=20", "--stop", "none", "--threads", "1")
-    options += ("--iterations", "400", "--save-every", "100", "--checkpoint-every", "7")
+    options += ("--iterations", "60", "--save-every", "20", "--checkpoint-every", "7")
     dip("fit", "noisy.png", *options, "-o", "whole.zarr")
-    line = [*DIP, "fit", "noisy.png", *options, "-o", "t.zarr"]
-    process = subprocess.Popen(line, cwd=folder, env=environment(), stderr=subprocess.DEVNULL)
-    checkpoint = folder / "t.zarr" / "run-0" / "checkpoint"
-    while process.poll() is None and not checkpoint.exists():
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
+    process = start_dip("fit", "noisy.png", *options, "-o", "t.zarr", signal_at=(SIGKILL, 250))
+    process.communicate()
+    assert process.returncode == -SIGKILL
+    assert (folder / "t.zarr" / "run-0" / "checkpoint").exists()
     dip("fit", "noisy.png", *options, "-o", "t.zarr")
     whole, resumed = (open_store(str(folder / f"{name}.zarr")).run(0) for name in ("whole", "t"))
     np.testing.assert_array_equal(resumed.estimate, whole.estimate)

@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -27,6 +26,7 @@ from dipcli.report.frames import MOST_FRAMES, FrameSelection, few
 from dipcli.report.pictures import SpectrumAxes, webp
 from dipcli.store import Store, open_store
 from tests import stores
+from tests.conftest import environment
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = Draft202012Validator(json.loads((ROOT / "docs/report.schema.json").read_text()))
@@ -35,15 +35,13 @@ TINY = ("--width", "4", "--depth", "2", "--threads", "1")
 
 
 @pytest.fixture(scope="module")
-def fits(tmp_path_factory):
+def fits(tmp_path_factory, warm):
     """A folder with two fits of one noisy image, and the images."""
-    from tests.conftest import DIP, environment
-
     folder = tmp_path_factory.mktemp("fits")
 
     def dip(*words):
-        line = [*DIP, *words]
-        subprocess.run(line, check=True, cwd=folder, env=environment(), capture_output=True)
+        done = warm.run(words, stdin=b"", env=environment(), cwd=folder)
+        assert done.returncode == 0, done.stderr
 
     dip("corrupt", "builtin:astronaut", "crop:32x24+160+60", "-o", "clean.png")
     dip("corrupt", "clean.png", "gaussian:25", "--seed", "1", "-o", "noisy.png")
@@ -54,16 +52,11 @@ def fits(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def both(fits):
+def both(fits, warm):
     """The HTML page of both fits, whose names the command read from stdin."""
-    from tests.conftest import DIP, environment
-
-    line = [*DIP, "report", "-o", "r.html", "--title", "Strides", "--label", "stride 2,stride 4"]
-    names = b"a.zarr\nb.zarr\n"
-    done = subprocess.run(
-        line, check=True, cwd=fits, env=environment(), input=names, capture_output=True
-    )
-    assert not done.stdout
+    line = ["report", "-o", "r.html", "--title", "Strides", "--label", "stride 2,stride 4"]
+    done = warm.run(line, stdin=b"a.zarr\nb.zarr\n", env=environment(), cwd=fits)
+    assert (done.returncode, done.stdout) == (0, b"")
     return (fits / "r.html").read_text()
 
 

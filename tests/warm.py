@@ -4,18 +4,38 @@ Every call is a process with its own arguments, environment, directory, stdin, s
 only the imports are shared. torch computes nothing before the forks.
 """
 
+from __future__ import annotations
+
 import contextlib
+import gc
 import importlib
+import io
 import json
 import os
+import pkgutil
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
+STARTS_WITH = {  # what a Python that is not in the background does
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGHUP: signal.SIG_DFL,
+}
+OPERATIONS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir"}  # audit events
+LATE = (  # what dip imports within functions
+    *("zarr", "jinja2", "rich.progress", "rich.table"),
+    "torch._dynamo",  # by torch's counter of FLOPs, in five seconds: for networks of the user's
+    *(f"matplotlib.backends.backend_{name}" for name in ("svg", "agg", "pdf")),
+    *("matplotlib.mathtext", "PIL.WebPImagePlugin", "skimage.metrics", "tifffile", "imagecodecs"),
+    *("multiprocessing.connection", "concurrent.futures.thread", "html.entities", "csv"),
+)
 ROOT = Path(__file__).parents[1]
 PROGRAM = """#!{python} -ISB
 import os, sys
@@ -45,18 +65,18 @@ class Warm:
                 cwd=ROOT,
             )
 
+    def start(self, words, *, env, cwd, stdin=b"", stdout=None, stderr=None, **more) -> Process:
+        """Begin a call; streams are descriptors, or pipes: stdin is the bytes of one.
+
+        `ignored` are signals, as by nohup; `signal_at` is a signal and the number of the file
+        operation, below the working directory, before which the call sends it to itself.
+        """
+        return Process(self._ear, words, env, cwd, (stdin, stdout, stderr), more)
+
     def run(self, words, *, stdin: bytes, env: dict[str, str], cwd) -> subprocess.CompletedProcess:
-        with (
-            tempfile.TemporaryFile() as given,
-            tempfile.TemporaryFile() as out,
-            tempfile.TemporaryFile() as err,
-        ):
-            given.write(stdin)
-            given.seek(0)
-            code = ask(self._ear, words, env, cwd, [f.fileno() for f in (given, out, err)])
-            out.seek(0)
-            err.seek(0)
-            return subprocess.CompletedProcess(words, code, out.read(), err.read())
+        process = self.start(words, env=env, cwd=cwd, stdin=stdin)
+        out, err = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def close(self) -> None:
         self._process.terminate()
@@ -64,51 +84,172 @@ class Warm:
         shutil.rmtree(self.folder)
 
 
+class Process:
+    """A call, with what tests use of subprocess.Popen."""
+
+    def __init__(self, ear: str, words, env: dict[str, str], cwd, streams, more) -> None:
+        stdin, *outputs = streams
+        self._outputs: list[tuple[threading.Thread, list[bytes]]] = []
+        theirs, to_close = [], []
+        if isinstance(stdin, bytes):
+            reading, writing = os.pipe()
+            threading.Thread(target=_feed, args=(writing, stdin), daemon=True).start()
+            to_close.append(reading)
+            stdin = reading
+        theirs.append(stdin)
+        for output in outputs:
+            if output is None:
+                reading, output = os.pipe()
+                to_close.append(output)
+                chunks: list[bytes] = []
+                thread = threading.Thread(target=_drain, args=(reading, chunks), daemon=True)
+                self._outputs.append((thread, chunks))
+            theirs.append(output)
+        self.returncode: int | None = None
+        try:
+            self._channel = _request(ear, words, env, cwd, theirs, more)
+        finally:
+            for fd in to_close:
+                os.close(fd)
+        for thread, _ in self._outputs:
+            thread.start()
+        self.pid = _number(self._channel)
+
+    def poll(self) -> int | None:
+        if self.returncode is None and select.select([self._channel], [], [], 0)[0]:
+            self.wait()
+        return self.returncode
+
+    def wait(self, timeout: float = 60) -> int:
+        if self.returncode is None:
+            self._channel.settimeout(timeout)
+            with self._channel:
+                self.returncode = _number(self._channel)
+        return self.returncode
+
+    def communicate(self, timeout: float = 60) -> tuple[bytes, ...]:
+        """What came on stdout and stderr, where these are pipes, after the end."""
+        self.wait(timeout)
+        for thread, _ in self._outputs:
+            thread.join(timeout)
+            assert not thread.is_alive(), "another process still writes"
+        return tuple(b"".join(chunks) for _, chunks in self._outputs)
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def _feed(fd: int, data: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError), open(fd, "wb") as stream:
+        stream.write(data)
+
+
+def _drain(fd: int, chunks: list[bytes]) -> None:
+    with open(fd, "rb") as stream:
+        chunks.append(stream.read())
+
+
 def ask(ear: str, words, env: dict[str, str], cwd, fds) -> int:
     """Have `dip WORDS` done with these as its stdin, stdout and stderr: its exit status."""
-    request = json.dumps({"words": words, "env": env, "cwd": str(cwd)}).encode()
-    with socket.socket(socket.AF_UNIX) as channel:
-        channel.connect(ear)
-        socket.send_fds(channel, [len(request).to_bytes(4, "big")], fds)
-        channel.sendall(request)
-        answer = channel.recv(4)
+    with _request(ear, words, env, cwd, fds) as channel:
+        _number(channel)  # the process
+        return _number(channel)
+
+
+def _request(ear: str, words, env: dict[str, str], cwd, fds, more=None) -> socket.socket:
+    call = {"words": words, "env": env, "cwd": str(cwd), **(more or {})}
+    request = json.dumps(call).encode()
+    channel = socket.socket(socket.AF_UNIX)
+    channel.connect(ear)
+    socket.send_fds(channel, [len(request).to_bytes(4, "big")], fds)
+    channel.sendall(request)
+    return channel
+
+
+def _number(channel: socket.socket) -> int:
+    """The number of a process, and then how it ended."""
+    answer = channel.recv(4)
     if len(answer) < 4:
-        msg = f"nobody said how dip {words} ended"
+        msg = "nobody said how a call ended"
         raise RuntimeError(msg)
     return int.from_bytes(answer, "big", signed=True)
 
 
+def signal_at_operation(number: int, operation: int, folder) -> None:
+    """Send this process a signal right before its file operation of this number in a folder."""
+    left = operation
+
+    def count(event, args):
+        nonlocal left
+        if event not in OPERATIONS or not isinstance(args[0], str | Path):
+            return
+        if str(Path(folder, args[0])).startswith(f"{folder}/"):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), number)
+
+    sys.addaudithook(count)  # for as long as the process lives
+
+
+def import_all() -> None:
+    """Import all of dip, and what it imports late."""
+    for module in pkgutil.walk_packages([str(ROOT / "dipcli")], "dipcli."):
+        if module.name != "dipcli.__main__":
+            importlib.import_module(module.name)
+    for name in LATE:
+        importlib.import_module(name)
+    from dipcli.cli import main
+
+    for option in ("--version", "--help"):  # what typer imports when it is called
+        sys.argv = ["dip", option]
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+            main()
+    for number, handler in STARTS_WITH.items():
+        signal.signal(number, handler)
+
+
 def serve(ear: socket.socket) -> None:
-    heavy = ("fitting.loop", "nets.dip", "gp.sampling", "measure.runs", "cli.posteriors")
-    for module in (*heavy, "figures.measures", "figures.kernels"):
-        importlib.import_module(f"dipcli.{module}")
-    importlib.import_module("zarr")
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait for a call
+    import_all()
+    gc.collect()
+    gc.freeze()  # the collector of a child would copy every page that it looks at
+    callers: dict[int, socket.socket] = {}
+
+    def tell(*_) -> None:
+        """Tell callers how their calls ended."""
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                _send(callers[ended[0]], os.waitstatus_to_exitcode(ended[1]))
+                callers.pop(ended[0]).close()
+
+    signal.signal(signal.SIGCHLD, tell)
     while True:
         channel, _ = ear.accept()
-        if os.fork() == 0:
-            ear.close()
-            _see_to(channel)
-        channel.close()
+        header, fds, *_ = socket.recv_fds(channel, 4, 3)
+        request = b""
+        while len(request) < int.from_bytes(header, "big"):
+            request += channel.recv(1 << 16)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])  # until the caller is known
+        child = os.fork()
+        if child == 0:
+            for other in (ear, channel, *callers.values()):
+                other.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+            _become(json.loads(request), fds)
+        for fd in fds:
+            os.close(fd)
+        callers[child] = channel
+        _send(channel, child)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
 
 
-def _see_to(channel: socket.socket) -> None:
-    """Have one call done, and tell how it ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    header, fds, *_ = socket.recv_fds(channel, 4, 3)
-    request = b""
-    while len(request) < int.from_bytes(header, "big"):
-        request += channel.recv(1 << 16)
-    child = os.fork()
-    if child == 0:
-        channel.close()
-        _become(json.loads(request), fds)
-    for fd in fds:
-        os.close(fd)
-    _, status = os.waitpid(child, 0)
+def _send(channel: socket.socket, number: int) -> None:
     with contextlib.suppress(BrokenPipeError):  # who asked is gone
-        channel.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
-    os._exit(0)
+        channel.sendall(number.to_bytes(4, "big", signed=True))
 
 
 def _become(request: dict, fds: list[int]) -> None:
@@ -117,10 +258,16 @@ def _become(request: dict, fds: list[int]) -> None:
     for number, fd in enumerate(fds):
         os.dup2(fd, number)
         os.close(fd)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        ignored = number in request.get("ignored", ())  # as by nohup
+        signal.signal(number, signal.SIG_IGN if ignored else STARTS_WITH[number])
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
     sys.argv = ["dip", *request["words"]]
+    if "signal_at" in request:
+        number, operation = request["signal_at"]
+        signal_at_operation(number, operation, request["cwd"])
     try:
         main()
         code = 0
