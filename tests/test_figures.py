@@ -29,11 +29,11 @@ from sample_figures import (
 
 from dipcli.figures import canvas
 from dipcli.figures.bands import bands, onsets
-from dipcli.figures.curves import thin
+from dipcli.figures.curves import Series, thin
 from dipcli.figures.distances import band_distances, distances
 from dipcli.figures.heatmap import heatmap, power2d
 from dipcli.figures.lettering import shortened, width, wrapped
-from dipcli.figures.series import Series, series
+from dipcli.figures.series import series
 from dipcli.figures.spectra import spectra
 
 ROOT = Path(__file__).parent.parent

@@ -62,10 +62,7 @@ def trajdist(
     inputs = common.gather(names or [], failures, **reading)
     labels = common.panel_labels([source.source for source in inputs], label)
     wanted: list[Pair] = []
-    for pair in pairs(inputs, against, iterations):
-        if isinstance(pair, Exception):
-            failures.add(pair)
-            continue
+    for pair in pairs(inputs, against, iterations, failures.add):
         wanted.append(pair)
         if pair.left_out:
             console.note(pair.left_out)

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 
 from dipcli.arrays import Floats
 from dipcli.errors import DipError
-from dipcli.figures import canvas
+from dipcli.figures import canvas, curves
 from dipcli.figures.bands import Bands, bands
 from dipcli.figures.canvas import Numbers
-from dipcli.figures.curves import curve, handle, label_if_empty, point_limit
+from dipcli.figures.curves import Series
 from dipcli.figures.lettering import POINT, TO, shortened, width
-from dipcli.measure.convergence import Convergence
-from dipcli.measure.pairs import Moving, Side, Still
+from dipcli.measure.base import grouped
+from dipcli.measure.pairs import Side, Still
 from dipcli.measure.trajectories import Distances
 
 QUANTITY = "sum of squared differences"
@@ -50,23 +50,10 @@ def distance_figure(pairs: Sequence[Distances], labels: Mapping[str, str]) -> Fi
     if not curves:
         msg = "--plot draws distances over iterations, and images have none: name a store"
         raise DipError(msg)
-    panels: dict[str, list[Distances]] = {}
-    for one in curves:
-        store = one.pair.a.label.rpartition("/")[0]
-        panels.setdefault(labels.get(store, store), []).append(one)
+    panels = grouped(curves, lambda one: labels.get(_store(one), _store(one)))
     if curves[0].axis:
-        return band_distances(
-            {title: [_bands(one, labels) for one in panel] for title, panel in panels.items()}
-        )
-    plots: dict[str, list[Distance]] = {}
-    for title, panel in panels.items():
-        points = [next((p for _, p in one.convergences()), None) for one in panel]
-        first = next((i for i, p in enumerate(points) if p), None)
-        plots[title] = [
-            _distance(one, p, labels, thumbnails=i == first)
-            for i, (one, p) in enumerate(zip(panel, points, strict=True))
-        ]
-    return distances(plots)
+        return band_distances({t: [_bands(one, labels) for one in p] for t, p in panels.items()})
+    return distances({title: _distances(panel, labels) for title, panel in panels.items()})
 
 
 def band_distances(panels: Mapping[str, Sequence[Bands]]) -> Figure:
@@ -80,28 +67,26 @@ def distances(panels: Mapping[str, Sequence[Distance]]) -> Figure:
     every = [pair for pairs in panels.values() for pair in pairs]
     pictured = [next((p for p in pairs if p.thumbnails), None) for pairs in panels.values()]
     side, cells, strips = _thumbnail_sizes([pair for pair in pictured if pair], len(panels))
-    figure, axes = canvas.panels(list(panels), strips=strips, cells=cells)
+    figure, axes = canvas.panels(panels, strips=strips, cells=cells)
     axes[0].set_yscale("log")
-    looks = canvas.looks(list(dict.fromkeys(pair.name for pair in every)))
-    limit = point_limit(len(every))
+    looks = canvas.looks(pair.name for pair in every)
+    lines = {t: [Series(p.name, p.iteration, p.sse) for p in q] for t, q in panels.items()}
+    curves.draw(axes, lines, looks)
     for ax, pairs in zip(axes, panels.values(), strict=False):
-        for one in pairs:
-            curve(ax, one.iteration, one.sse, limit, label=one.name, **looks[one.name])
-        label_if_empty(ax)
         for one in pairs:
             for name, iteration, sse in one.points:
                 color = looks[one.name]["color"]
                 ax.plot(iteration, sse, marker=POINTS[name], color=color, **MARKER)
-    lines = [
+    texts = [
         _draw_thumbnails(ax, pair, side) for ax, pair in zip(axes, pictured, strict=False) if pair
     ]
-    if lines:
-        canvas.grow(figure, (max(lines) + 2) * canvas.arrangement(len(panels))[0])
+    if texts:
+        canvas.grow(figure, (max(texts) + 2) * canvas.arrangement(len(panels))[0])
     canvas.over_iterations(axes, QUANTITY)
-    entries = {name: handle(**look) for name, look in looks.items()} if len(looks) > 1 else {}
+    entries = curves.entries(looks)
     for name, marker in POINTS.items():
         if any(name == point[0] for pair in every for point in pair.points):
-            entries[name] = handle(color="0.3", linestyle="none", marker=marker, **MARKER)
+            entries[name] = curves.handle(color="0.3", linestyle="none", marker=marker, **MARKER)
     canvas.legend(figure, entries)
     return figure
 
@@ -151,30 +136,38 @@ def _bands(one: Distances, labels: Mapping[str, str]) -> Bands:
     return Bands(one.iteration, one.axis["low"], one.axis["high"], one.curves, None, name)
 
 
-def _distance(
-    one: Distances, points: Convergence | None, labels: Mapping[str, str], *, thumbnails: bool
-) -> Distance:
-    marks, images = [], []
-    if points is not None:
-        at = [points[:2], points[2:4], points[4:]]
-        marks = [(name, int(i), float(v)) for name, (i, v) in zip(POINTS, at, strict=True)]
-        if thumbnails:
-            images = [(i, _image(one.pair.a, i), _image(one.pair.b, i)) for _, i, _ in marks]
-    return Distance(*_names(one, labels), one.iteration, one.sse, tuple(marks), tuple(images))
+def _distances(pairs: Sequence[Distances], labels: Mapping[str, str]) -> list[Distance]:
+    """The curves of a panel; the first that converges twice has thumbnails."""
+    plots: list[Distance] = []
+    for one in pairs:
+        marks, images = [], []
+        ((_, points),) = one.convergences()
+        if points is not None:
+            places = zip(POINTS, points[:6:2], points[1:6:2], strict=True)
+            marks = [(name, int(i), float(sse)) for name, i, sse in places]
+            if not any(plot.thumbnails for plot in plots):
+                a, b = one.pair.sides
+                images = [(i, _image(a, i), _image(b, i)) for _, i, _ in marks]
+        names = _names(one, labels)
+        plots.append(Distance(*names, one.iteration, one.sse, tuple(marks), tuple(images)))
+    return plots
 
 
 def _image(side: Side, iteration: int) -> Floats:
-    return side.pixels if isinstance(side, Still) else side.run.frame(side.frame_at(iteration))
+    return side.pixels if isinstance(side, Still) else side.run.frame(side.shown[iteration])
+
+
+def _store(one: Distances) -> str:
+    return one.pair.a.label.rpartition("/")[0]
 
 
 def _names(one: Distances, labels: Mapping[str, str]) -> tuple[str, str]:
     """The names of both sides; without the store that the title of the panel names."""
-    panel = one.pair.a.label.rpartition("/")[0]
-    return _name(one.pair.a, panel, labels), _name(one.pair.b, panel, labels)
 
+    def name(side: Side) -> str:
+        store, _, run = side.label.rpartition("/")
+        if isinstance(side, Still):
+            return side.label
+        return run if store in (_store(one), "") else f"{labels.get(store, store)} {run}"
 
-def _name(side: Side, panel: str, labels: Mapping[str, str]) -> str:
-    store, _, run = side.label.rpartition("/")
-    if not isinstance(side, Moving):
-        return side.label
-    return run if store in (panel, "") else f"{labels.get(store, store)} {run}"
+    return name(one.pair.a), name(one.pair.b)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,26 +11,16 @@ import numpy.typing as npt
 import scipy.fft
 
 from dipcli.arrays import Doubles, Floats
-from dipcli.errors import DipError
 from dipcli.images import as_image
 from dipcli.machine import cores
-from dipcli.measure.base import Axis, named_rows
+from dipcli.measure.base import Axis, Progress, named_rows
 from dipcli.measure.convergence import Convergence, convergence
 from dipcli.measure.distance import Comparison
 from dipcli.measure.fourier import band_axis
 from dipcli.measure.inputs import sources
-from dipcli.measure.pairs import Against, Moving, Pair, Side, Still, pairs
+from dipcli.measure.pairs import Against, Pair, pairs
 
-Progress = Callable[[str, int, int], object]  # label, done, total
-SUMMARY = (
-    "first_convergence",
-    "first_sse",
-    "peak",
-    "peak_sse",
-    "second_convergence",
-    "second_sse",
-    "peak_ratio",
-)
+SUMMARY = Convergence._fields
 
 
 @dataclass
@@ -95,13 +85,9 @@ def trajdist(
     `things` is a Store, a Run, an Image, a path, or a list of these; `against` what each is
     compared with, or "auto", "runs", "target", "clean" or "previous".
     """
-    wanted = []
     if isinstance(against, np.ndarray):
         against = as_image(against)[0]
-    for pair in pairs(sources(things), against, at):
-        if isinstance(pair, DipError):
-            raise pair
-        wanted.append(pair)
+    wanted = list(pairs(sources(things), against, at))
     comparison = Comparison(luma=luma, border=border, ssim=ssim)
     with scipy.fft.set_workers(cores()):
         distances = compare(wanted, comparison, bands)
@@ -151,51 +137,21 @@ def summaries(distances: Sequence[Distances]) -> Iterator[dict[str, Any]]:
     """A row per pair, or per pair and band: where they converge, part, and converge again."""
     for one in distances:
         for band, points in one.convergences():
-            values = (*points, points.peak_ratio) if points else [None] * len(SUMMARY)
-            row = dict(zip(SUMMARY, values, strict=True))
+            row = points._asdict() if points else dict.fromkeys(SUMMARY)
             yield {"a": one.pair.a.label, "b": one.pair.b.label, **band, **row}
 
 
 def walk(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, int | None, Floats, Floats]]:
     """All pairs at each of their iterations, in step: a frame is read once for all its pairs."""
-    readers: dict[tuple[str, bool, bool], _Reader] = {}
-    steps = {step for pair in pairs for step in pair.iterations}
-    for side in (side for pair in pairs for side in (pair.a, pair.b)):
-        if isinstance(side, Moving) and _key(side) not in readers:
-            readers[_key(side)] = _Reader(side, steps)
-    shared = {id(pair): set(pair.iterations) for pair in pairs}
-
-    def image(side: Side, iteration: int | None) -> Floats:
-        if isinstance(side, Still):
-            return side.pixels
-        assert iteration is not None
-        return readers[_key(side)].at(iteration)
-
-    for step in sorted(steps, key=lambda step: -1 if step is None else step):
+    steps = {id(pair): set(pair.iterations) for pair in pairs}
+    sides = {side.key: side for pair in pairs for side in pair.sides}
+    wanted: dict[Hashable, set[int | None]] = {key: set() for key in sides}
+    for pair in pairs:
+        for side in pair.sides:
+            wanted[side.key] |= steps[id(pair)]
+    readers = {key: side.frames(wanted[key]) for key, side in sides.items()}
+    for step in sorted(set().union(*wanted.values()), key=lambda at: -1 if at is None else at):
+        frames = {key: next(readers[key]) for key in sides if step in wanted[key]}
         for pair in pairs:
-            if step in shared[id(pair)]:
-                yield pair, step, image(pair.a, step), image(pair.b, step)
-
-
-def _key(side: Moving) -> tuple[str, bool, bool]:
-    """The run and how its frames are shown; the label alone is the same for every `previous`."""
-    return side.run.label, side.before, side.projection is not None
-
-
-class _Reader:
-    """Reads the frames of a run once, in ascending order; a frame may be requested repeatedly."""
-
-    def __init__(self, side: Moving, steps: Collection[int | None]) -> None:
-        saved = side.run.iterations if side.before else side.iterations
-        # an iteration shows its own frame, or with `before` the one saved before it
-        shown = zip(side.iterations.tolist(), saved.tolist(), strict=False)
-        self._shown = {at: frame for at, frame in shown if at in steps}
-        frames = side.run.frames(set(self._shown.values()))
-        project = side.projection
-        self._frames = ((i, project(frame)) for i, frame in frames) if project else frames
-        self._now, self._frame = next(self._frames)
-
-    def at(self, iteration: int) -> Floats:
-        while self._now < self._shown[iteration]:
-            self._now, self._frame = next(self._frames)
-        return self._frame
+            if step in steps[id(pair)]:
+                yield pair, step, frames[pair.a.key], frames[pair.b.key]

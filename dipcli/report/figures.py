@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 
 from dipcli.arrays import Doubles
 from dipcli.figures import canvas
+from dipcli.figures.curves import Mark, Series
 from dipcli.figures.distances import distance_figure
 from dipcli.figures.measures import measure_figure
-from dipcli.figures.series import BEST, Mark, Series, series
-from dipcli.figures.spectra import Curve, spectra
+from dipcli.figures.series import BEST, series
+from dipcli.figures.spectra import spectra
 from dipcli.measure.runs import Measurements, best_iteration
 from dipcli.measure.trajectories import Distances
 from dipcli.report.frames import RunView, few
@@ -142,7 +143,7 @@ def _reference(views: Sequence[RunView]) -> str:
 def _spectra(views: Sequence[RunView]) -> Described:
     panels = {
         view.name: [
-            Curve(str(frame.iteration), view.frequency, frame.power)
+            Series(str(frame.iteration), view.frequency, frame.power)
             for frame in few(view.frames, SPECTRA)
         ]
         for view in views
@@ -162,8 +163,8 @@ def _distances(distances: Sequence[Distances], labels: Labels) -> Described:
     for one in curves:
         points = next(iter(one.convergences()))[1]
         three = (
-            f"first convergence at {points.first}, peak at {points.peak}, "
-            f"second convergence at {points.second}"
+            f"first convergence at {points.first_convergence}, peak at {points.peak}, "
+            f"second convergence at {points.second_convergence}"
             if points
             else "no peak between two convergences"
         )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from dipcli.arrays import Doubles, Floats
-from dipcli.errors import DipError
-from dipcli.measure.base import BANDS, Measure
+from dipcli.measure.base import BANDS, Measure, OnError, Progress, skipping
 from dipcli.measure.runs import Measurements, best_iteration, recorded_values
-from dipcli.measure.trajectories import Progress
 from dipcli.registry import MEASURES
 from dipcli.report.pictures import webp
 from dipcli.report.stores import StoreRuns, lookup
@@ -97,17 +95,15 @@ def view_runs(
     runs: Sequence[tuple[StoreRuns, Run, Mapping[str, Any]]],
     side: int,
     progress: Progress,
-    on_error: Callable[[DipError], object],
+    on_error: OnError,
 ) -> list[RunView]:
     """Read the frames of runs; a run with an unreadable frame keeps those before it."""
     views = []
     for store, run, numbers in runs:
         view = RunView(store, run, numbers)
         views.append(view)
-        try:
+        with skipping(on_error):
             _read_frames(view, ROOM // len(runs), side, progress)
-        except DipError as error:
-            on_error(error)
     return views
 
 

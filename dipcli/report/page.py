@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,8 @@ from markupsafe import Markup
 
 from dipcli.arrays import Floats
 from dipcli.errors import DipError
-from dipcli.measure.trajectories import SUMMARY, Distances, Progress
+from dipcli.measure.base import OnError, Progress
+from dipcli.measure.trajectories import SUMMARY, Distances
 from dipcli.report.commands import commands, description
 from dipcli.report.figures import figures
 from dipcli.report.frames import MOST_RUNS, RunView, few, view_runs
@@ -66,7 +67,7 @@ def render(
     distances: Sequence[Distances],
     title: str,
     progress: Progress,
-    on_error: Callable[[DipError], object],
+    on_error: OnError,
 ) -> str:
     """The page as html or md; it adds to the notes of the document."""
     runs = list(_runs(document, stores))
@@ -126,7 +127,7 @@ def _store(
     views: Sequence[RunView],
     document: Mapping[str, Any],
     side: int,
-    on_error: Callable[[DipError], object],
+    on_error: OnError,
 ) -> dict[str, Any] | None:
     """The section of a store; None if the store cannot be read."""
     runs = next(store for store in document["stores"] if store["path"] == one.name)["runs"]

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from dipcli.arrays import Doubles
-from dipcli.errors import DipError, UsageError
+from dipcli.errors import UsageError
+from dipcli.measure.base import OnError, skipping
 from dipcli.measure.quality import psnr, ssim
 from dipcli.report.stores import StoreRuns, lookup, status
 from dipcli.store import Run, Store
@@ -56,15 +57,13 @@ def columns(text: str) -> list[str]:
 def rows(
     stores: Sequence[StoreRuns],
     names: Sequence[str],
-    on_error: Callable[[DipError], object],
+    on_error: OnError,
 ) -> Iterator[dict[str, Any]]:
     """A row for each run; a run that cannot be read is left out."""
     for one in stores:
         for run in one.runs:
-            try:
+            with skipping(on_error):
                 yield row(one, run, names)
-            except DipError as error:
-                on_error(error)
 
 
 def row(one: StoreRuns, run: Run, names: Sequence[str] = COLUMNS) -> dict[str, Any]:
