@@ -18,8 +18,7 @@ from dipcli.measure.distance import Comparison
 from dipcli.measure.inputs import RunSource
 from dipcli.measure.pairs import Pair, pairs
 from dipcli.measure.trajectories import Distances, compare, summaries
-from dipcli.report.rows import RunFacts
-from dipcli.report.stores import StoreRuns, status
+from dipcli.report.stores import RunFacts, StoreRuns
 from dipcli.store import Run
 from dipcli.store.attributes import plain
 
@@ -117,11 +116,11 @@ def _store(one: StoreRuns, on_error: OnError) -> dict[str, Any]:
 
 
 def _run(one: StoreRuns, run: Run) -> dict[str, Any]:
-    facts = RunFacts(one.store, run)
+    facts = RunFacts(one, run)
     return {
         "run": run.number,
         "seed": facts.lookup("seed"),
-        "status": status(facts.attrs),
+        "status": facts.status,
         "seconds": facts.lookup("seconds"),
         "config": facts.lookup("config") or {},
         "final": {n: facts.at(facts.last, n) for n in ("iteration", "loss", "psnr", "ssim")},

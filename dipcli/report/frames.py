@@ -112,8 +112,9 @@ def _read_frames(view: RunView, room: int, side: int, progress: Progress) -> Non
     power = MEASURES["power"](np.zeros(size, np.float32), BANDS)
     view.frequency = power.axis["frequency"]
     reference = None
-    for name, image in _references(view.store):
-        if image.shape == size:
+    images = {"target": view.store.store.target, "clean": view.store.store.clean}
+    for name, image in images.items():
+        if image is not None and image.shape == size:
             view.spectra[name] = power(image)["power"]
             # a blurred or partly sensed target is no reference for a frame that is neither
             if reference is None and not (name == "target" and view.store.store.model):
@@ -129,13 +130,6 @@ def _read_frames(view: RunView, room: int, side: int, progress: Progress) -> Non
             selection.add(place, iteration, frame, power(frame)["power"])
             view.frames = selection.frames
         progress(f"report {run.label}", place + 1, len(saved))
-
-
-def _references(one: StoreRuns) -> Iterator[tuple[str, Floats]]:
-    yield "target", one.store.target
-    clean = one.store.clean
-    if clean is not None:
-        yield "clean", clean
 
 
 def _measures(view: RunView, reference: Floats) -> Iterator[tuple[str, Measure]]:

@@ -14,8 +14,7 @@ import numpy as np
 from markupsafe import Markup
 
 from dipcli.arrays import Floats
-from dipcli.errors import DipError
-from dipcli.measure.base import OnError, Progress
+from dipcli.measure.base import OnError, Progress, skipping
 from dipcli.measure.trajectories import SUMMARY, Distances
 from dipcli.report.commands import commands, description
 from dipcli.report.figures import figures
@@ -25,8 +24,6 @@ from dipcli.report.stores import StoreRuns, lookup
 from dipcli.store import Run
 
 TEMPLATES = Path(__file__).parent / "templates"
-# figures of a page: viewers of Markdown refuse embedded SVG
-FIGURES = {"html": ("svg", "image/svg+xml"), "md": ("png", "image/png")}
 MARKUP = set("\\`*_{}[]<>()#+!|&~$")  # characters that Markdown may read as markup
 SIDE, SMALL_SIDE = 512, 256  # pixels of an image at most; the latter for more stores than MANY
 MANY = 4
@@ -79,7 +76,6 @@ def render(
         runs = runs[:MOST_RUNS]
     side = SIDE if len(stores) <= MANY else SMALL_SIDE
     views = view_runs(runs, side, progress, on_error)
-    figure_form, kind = FIGURES[form]
     sections = (_store(one, views, document, side, on_error) for one in stores)
     context = {
         "title": title or _title(document),
@@ -88,10 +84,7 @@ def render(
         "rows": list(_overview(document)),
         "stores": [section for section in sections if section],
         "players": [_player(view) for view in views if view.frames] if form == "html" else [],
-        "figures": [
-            {"key": one.key, "title": one.title, "alt": one.alt, "uri": uri(one.data, kind)}
-            for one in figures(views, distances, figure_form)
-        ],
+        "figures": list(figures(views, distances, form)),
         "summary": SUMMARY,
         "wide": WIDE,
         "high": HIGH,
@@ -131,7 +124,7 @@ def _store(
 ) -> dict[str, Any] | None:
     """The section of a store; None if the store cannot be read."""
     runs = next(store for store in document["stores"] if store["path"] == one.name)["runs"]
-    try:
+    with skipping(on_error):
         return {
             "label": one.label,
             "description": description(one, runs),
@@ -139,9 +132,7 @@ def _store(
             "commands": commands(one, runs[0]) if runs else [],
             "runs": runs,
         }
-    except DipError as error:
-        on_error(error)
-        return None
+    return None
 
 
 def _pictures(one: StoreRuns, views: Sequence[RunView], side: int) -> Iterator[Picture]:
