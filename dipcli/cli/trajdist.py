@@ -66,10 +66,10 @@ def trajdist(
         wanted.append(pair)
         if pair.left_out:
             console.note(pair.left_out)
-    comparison = Comparison(luma=luma, border=border, ssim=ssim)
-    columns = trajectories.columns(bands, summary=summary, ssim=ssim)
+    comparison = Comparison(bands, ssim=ssim, luma=luma, border=border)
+    columns = trajectories.columns(comparison, summary=summary)
     with scipy.fft.set_workers(cores()), console.progress() as progress:
-        distances = trajectories.compare(wanted, comparison, bands, progress.update)
+        distances = trajectories.compare(wanted, comparison, progress.update)
     rows = trajectories.table(distances, summary=summary)
     console.print_rows(rows, columns, form, header=not no_header)
     if plot and distances:

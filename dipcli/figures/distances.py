@@ -133,7 +133,7 @@ def _draw_thumbnails(ax: Any, pair: Distance, side: float) -> int:
 
 def _bands(one: Distances, labels: Mapping[str, str]) -> Bands:
     name = " to ".join(_names(one, labels))
-    return Bands(one.iteration, one.axis["low"], one.axis["high"], one.curves, None, name)
+    return Bands(one.iteration, one.axis["low"], one.axis["high"], one.sse, None, name)
 
 
 def _distances(pairs: Sequence[Distances], labels: Mapping[str, str]) -> list[Distance]:

@@ -52,13 +52,11 @@ class Measure(ABC):
     @property
     def places(self) -> int:
         """The number of rows of a frame."""
-        return len(next(iter(self.axis.values()))) if self.axis else 1
+        return places(self.axis)
 
     def rows(self, values: Values) -> Iterator[dict[str, Any]]:
         """The table of a frame: a row for each place on the axis."""
-        both = {**self.axis, **values}
-        for place in range(self.places):
-            yield {name: np.atleast_1d(column)[place] for name, column in both.items()}
+        return axis_rows(self.axis, values)
 
     def kept_as(self, name: str) -> dict[str, str]:
         """The names of the arrays in which a store keeps the columns of the measure `name`.
@@ -69,6 +67,18 @@ class Measure(ABC):
         if len(self.columns) > 1 or ":" in name:
             return {column: column for column in self.columns}
         return {self.columns[0]: name}
+
+
+def places(axis: Axis) -> int:
+    """The number of places on an axis."""
+    return len(next(iter(axis.values()))) if axis else 1
+
+
+def axis_rows(axis: Axis, values: Values) -> Iterator[dict[str, Any]]:
+    """A row for each place on an axis, with its coordinates and the values there."""
+    both = {**axis, **values}
+    for place in range(places(axis)):
+        yield {name: np.atleast_1d(column)[place] for name, column in both.items()}
 
 
 @contextmanager

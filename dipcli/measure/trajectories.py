@@ -13,10 +13,9 @@ import scipy.fft
 from dipcli.arrays import Doubles, Floats
 from dipcli.images import as_image
 from dipcli.machine import cores
-from dipcli.measure.base import Axis, Progress, named_rows
+from dipcli.measure.base import Axis, Progress, Values, axis_rows, named_rows
 from dipcli.measure.convergence import Convergence, convergence
 from dipcli.measure.distance import Comparison
-from dipcli.measure.fourier import band_axis
 from dipcli.measure.inputs import sources
 from dipcli.measure.pairs import Against, Pair, pairs
 
@@ -29,8 +28,7 @@ class Distances:
 
     pair: Pair
     axis: Axis  # of the bands; {} where the error is not split
-    numbers: list[dict[str, float]] = field(default_factory=list)  # sse, mse, psnr, ssim
-    by_band: list[Doubles] = field(default_factory=list)  # (band)
+    values: list[Values] = field(default_factory=list)  # sse, mse, psnr, ssim; or sse (band)
 
     @property
     def iteration(self) -> npt.NDArray[np.int64]:
@@ -38,36 +36,24 @@ class Distances:
 
     @property
     def sse(self) -> Doubles:
-        return np.array([row["sse"] for row in self.numbers])
+        """The squared error, (iteration) or (iteration, band)."""
+        return np.array([values["sse"] for values in self.values])
 
     @property
-    def curves(self) -> Doubles:
-        """The error of each band, (iteration, band)."""
-        return np.array(self.by_band)
+    def head(self) -> dict[str, Any]:
+        return {"a": self.pair.a.label, "b": self.pair.b.label}
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """A row per iteration, or per iteration and band."""
-        head = {"a": self.pair.a.label, "b": self.pair.b.label}
-        for place, at in enumerate(self.pair.iterations):
-            if not self.axis:
-                yield {**head, "iteration": at, **self.numbers[place]}
-                continue
-            for band, sse in enumerate(self.by_band[place]):
-                yield {**head, "iteration": at, **self._band(band), "sse": sse}
+        for at, values in zip(self.pair.iterations, self.values, strict=True):
+            for row in axis_rows(self.axis, values):
+                yield {**self.head, "iteration": at, **row}
 
     def convergences(self) -> Iterator[tuple[dict[str, Any], Convergence | None]]:
         """The band (none if the error is not split), and the three points of its curve."""
-        if not self.axis:
-            yield {}, self._points(self.sse)
-            return
-        for band, curve in enumerate(self.curves.T):
-            yield self._band(band), self._points(curve)
-
-    def _points(self, curve: Doubles) -> Convergence | None:
-        return convergence(self.iteration, curve) if len(self.iteration) else None
-
-    def _band(self, band: int) -> dict[str, Any]:
-        return {name: values[band] for name, values in self.axis.items()}
+        curves = self.sse.reshape(len(self.values), -1).T  # (band, iteration)
+        for band, curve in zip(axis_rows(self.axis, {}), curves, strict=True):
+            yield band, convergence(self.iteration, curve) if len(self.iteration) else None
 
 
 def trajdist(
@@ -88,46 +74,33 @@ def trajdist(
     if isinstance(against, np.ndarray):
         against = as_image(against)[0]
     wanted = list(pairs(sources(things), against, at))
-    comparison = Comparison(luma=luma, border=border, ssim=ssim)
+    comparison = Comparison(bands, ssim=ssim, luma=luma, border=border)
     with scipy.fft.set_workers(cores()):
-        distances = compare(wanted, comparison, bands)
-    names = columns(bands, summary=summary, ssim=ssim)
+        distances = compare(wanted, comparison)
+    names = columns(comparison, summary=summary)
     return named_rows("TrajdistRow", names, table(distances, summary=summary))
 
 
-def columns(bands: int | None, *, summary: bool = False, ssim: bool = False) -> list[str]:
+def columns(comparison: Comparison, *, summary: bool = False) -> list[str]:
     """The columns of the table."""
     if summary:
-        return ["a", "b", *(["band", "low", "high"] if bands else []), *SUMMARY]
-    if bands:
-        return ["a", "b", "iteration", "band", "low", "high", "sse"]
-    return ["a", "b", "iteration", "sse", "mse", "psnr", *(["ssim"] if ssim else [])]
+        return ["a", "b", *comparison.axis, *SUMMARY]
+    return ["a", "b", "iteration", *comparison.axis, *comparison.columns]
 
 
 def table(distances: Sequence[Distances], *, summary: bool = False) -> Iterator[dict[str, Any]]:
     """The rows of the table."""
-    if summary:
-        yield from summaries(distances)
-        return
-    for one in distances:
-        yield from one.rows()
+    return summaries(distances) if summary else (row for one in distances for row in one.rows())
 
 
 def compare(
-    pairs: Sequence[Pair],
-    comparison: Comparison,
-    bands: int | None = None,
-    progress: Progress | None = None,
+    pairs: Sequence[Pair], comparison: Comparison, progress: Progress | None = None
 ) -> list[Distances]:
     """Compare all pairs in one pass; memory holds one frame of each run, and the numbers."""
-    axis = band_axis(bands) if bands else {}
-    distances = {id(pair): Distances(pair, axis) for pair in pairs}
+    distances = {id(pair): Distances(pair, comparison.axis) for pair in pairs}
     steps = sum(len(pair.iterations) for pair in pairs)
     for done, (pair, _, one, other) in enumerate(walk(pairs), 1):
-        result = distances[id(pair)]
-        result.numbers.append(comparison.between(one, other))
-        if bands:
-            result.by_band.append(comparison.by_band(one, other, bands))
+        distances[id(pair)].values.append(comparison(one, other))
         if progress:
             progress("trajdist", done, steps)
     return list(distances.values())
@@ -137,8 +110,7 @@ def summaries(distances: Sequence[Distances]) -> Iterator[dict[str, Any]]:
     """A row per pair, or per pair and band: where they converge, part, and converge again."""
     for one in distances:
         for band, points in one.convergences():
-            row = points._asdict() if points else dict.fromkeys(SUMMARY)
-            yield {"a": one.pair.a.label, "b": one.pair.b.label, **band, **row}
+            yield {**one.head, **band, **(points._asdict() if points else dict.fromkeys(SUMMARY))}
 
 
 def walk(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, int | None, Floats, Floats]]:

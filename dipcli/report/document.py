@@ -74,7 +74,7 @@ def _choose_pairs(stores: Sequence[StoreRuns]) -> tuple[list[Pair], int, list[st
 def _compare(pairs: Sequence[Pair], progress: Progress, on_error: OnError) -> list[Distances]:
     """Compare all pairs in one pass; pair by pair if a frame is unreadable, to keep the others."""
     try:
-        return compare(pairs, Comparison(), None, progress)
+        return compare(pairs, Comparison(), progress)
     except DipError as error:
         if len(pairs) == 1:
             on_error(error)
