@@ -52,7 +52,7 @@ class Measure(ABC):
     @property
     def places(self) -> int:
         """The number of rows of a frame."""
-        return places(self.axis)
+        return max(map(len, self.axis.values()), default=1)
 
     def rows(self, values: Values) -> Iterator[dict[str, Any]]:
         """The table of a frame: a row for each place on the axis."""
@@ -69,15 +69,10 @@ class Measure(ABC):
         return {self.columns[0]: name}
 
 
-def places(axis: Axis) -> int:
-    """The number of places on an axis."""
-    return len(next(iter(axis.values()))) if axis else 1
-
-
 def axis_rows(axis: Axis, values: Values) -> Iterator[dict[str, Any]]:
     """A row for each place on an axis, with its coordinates and the values there."""
     both = {**axis, **values}
-    for place in range(places(axis)):
+    for place in range(max(map(len, axis.values()), default=1)):
         yield {name: np.atleast_1d(column)[place] for name, column in both.items()}
 
 

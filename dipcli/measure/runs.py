@@ -35,21 +35,15 @@ class Measurements:
     run: int | None
     measure: Measure
     best: int | None = None  # the iteration of the highest PSNR, if known
-    iterations: list[int] = field(default_factory=list)
-    values: list[Values] = field(default_factory=list)
-
-    def add(self, iteration: int | None, values: Values) -> None:
-        if iteration is not None:
-            self.iterations.append(iteration)
-        self.values.append(values)
+    values: dict[int | None, Values] = field(default_factory=dict)  # by iteration
 
     @property
     def iteration(self) -> npt.NDArray[np.int64]:
-        return np.array(self.iterations, np.int64)
+        return np.array([at for at in self.values if at is not None], np.int64)
 
     def column(self, name: str) -> Doubles:
         """One column: (iteration, place), or (iteration) for a measure without an axis."""
-        return np.array([values[name] for values in self.values])
+        return np.array([values[name] for values in self.values.values()])
 
 
 def spectrum(
@@ -145,7 +139,7 @@ class SourceMeasure:
             measured, count, frames = self._begin(source)
             self.measurements.append(measured)
             for done, (iteration, values) in enumerate(frames, 1):
-                measured.add(iteration, values)
+                measured.values[iteration] = values
                 head = {"source": measured.source, "run": measured.run, "iteration": iteration}
                 yield from ({**head, **row} for row in measured.measure.rows(values))
                 if progress:
@@ -175,9 +169,8 @@ class SourceMeasure:
         recorded = own or not self._kind.needs
         kept = recorded_values(run, self._kept_name, measure) if recorded else None
         if kept is not None:  # the fit may have recorded more often than it saved frames
-            chosen = nearest(kept[0], self._at)
-            rows = dict(zip(kept[0].tolist(), kept[1], strict=True))
-            return measured, len(chosen), ((i, rows[i]) for i in chosen)
+            chosen = nearest(np.array([*kept], np.int64), self._at)
+            return measured, len(chosen), ((i, kept[i]) for i in chosen)
         chosen = nearest(run.iterations, self._at)
         project = projection or (lambda frame: frame)
         frames = run.frames(set(chosen))
@@ -252,10 +245,8 @@ def best_iteration(run: Run) -> int | None:
     return int(run.iterations[int(np.nanargmax(psnr))])
 
 
-def recorded_values(
-    run: Run, name: str, measure: Measure
-) -> tuple[npt.NDArray[np.int64], list[Values]] | None:
-    """The iterations at which the fit recorded a measure, and its numbers; None if it did not."""
+def recorded_values(run: Run, name: str, measure: Measure) -> dict[int | None, Values] | None:
+    """The numbers of a measure by iteration, as the fit recorded them; None if it did not."""
     record = run.record
     kept = measure.kept_as(name)
     if any(array not in record for array in kept.values()):
@@ -263,5 +254,5 @@ def recorded_values(
     columns = {column: record[array] for column, array in kept.items()}
     if any(rows.size != len(rows) * measure.places for rows in columns.values()):
         return None  # recorded with another number of bands
-    count = len(record["iteration"])
-    return record["iteration"], [{c: rows[i] for c, rows in columns.items()} for i in range(count)]
+    saved = record["iteration"].tolist()
+    return {at: {c: rows[i] for c, rows in columns.items()} for i, at in enumerate(saved)}

@@ -28,16 +28,17 @@ class Distances:
 
     pair: Pair
     axis: Axis  # of the bands; {} where the error is not split
-    values: list[Values] = field(default_factory=list)  # sse, mse, psnr, ssim; or sse (band)
+    # by iteration: sse, mse, psnr, ssim; or sse (band)
+    values: dict[int | None, Values] = field(default_factory=dict)
 
     @property
     def iteration(self) -> npt.NDArray[np.int64]:
-        return np.array([at for at in self.pair.iterations if at is not None], np.int64)
+        return np.array([at for at in self.values if at is not None], np.int64)
 
     @property
     def sse(self) -> Doubles:
         """The squared error, (iteration) or (iteration, band)."""
-        return np.array([values["sse"] for values in self.values])
+        return np.array([values["sse"] for values in self.values.values()])
 
     @property
     def head(self) -> dict[str, Any]:
@@ -45,7 +46,7 @@ class Distances:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """A row per iteration, or per iteration and band."""
-        for at, values in zip(self.pair.iterations, self.values, strict=True):
+        for at, values in self.values.items():
             for row in axis_rows(self.axis, values):
                 yield {**self.head, "iteration": at, **row}
 
@@ -99,8 +100,8 @@ def compare(
     """Compare all pairs in one pass; memory holds one frame of each run, and the numbers."""
     distances = {id(pair): Distances(pair, comparison.axis) for pair in pairs}
     steps = sum(len(pair.iterations) for pair in pairs)
-    for done, (pair, _, one, other) in enumerate(walk(pairs), 1):
-        distances[id(pair)].values.append(comparison(one, other))
+    for done, (pair, at, one, other) in enumerate(walk(pairs), 1):
+        distances[id(pair)].values[at] = comparison(one, other)
         if progress:
             progress("trajdist", done, steps)
     return list(distances.values())

@@ -133,7 +133,7 @@ def _measure(
 ) -> Described:
     """The figure of a measure; `topic` has a place for the reference."""
     every = [view.measurements[name] for view in views if name in view.measurements]
-    measurements = [one for one in every if one.iterations]
+    measurements = [one for one in every if one.values]
     if not measurements:
         return None
     texts = [(f"{labels[one.source]} run-{one.run}", numbers(one)) for one in measurements]

@@ -125,7 +125,7 @@ def _read_frames(view: RunView, room: int, side: int, progress: Progress) -> Non
     measures = {} if reference is None else dict(_measures(view, reference))
     for place, (iteration, frame) in enumerate(run.frames()):
         for name, measure in measures.items():
-            view.measurements[name].add(iteration, measure(frame))
+            view.measurements[name].values[iteration] = measure(frame)
         if selection.wants(place):
             selection.add(place, iteration, frame, power(frame)["power"])
             view.frames = selection.frames
@@ -136,13 +136,10 @@ def _measures(view: RunView, reference: Floats) -> Iterator[tuple[str, Measure]]
     """The measures to take of each frame: those that the fit did not record."""
     for name in PLOTTED:
         measure = MEASURES[name](reference, BANDS)
-        best = best_iteration(view.run)
-        measurements = Measurements(view.store.name, view.run.number, measure, best)
-        view.measurements[name] = measurements
         is_target = view.reference == "target"
         recorded = recorded_values(view.run, name, measure) if is_target else None
+        best = best_iteration(view.run)
+        about = view.store.name, view.run.number, measure, best
+        view.measurements[name] = Measurements(*about, recorded or {})
         if recorded is None:
             yield name, measure
-            continue
-        for iteration, values in zip(*recorded, strict=True):
-            measurements.add(int(iteration), values)
