@@ -55,7 +55,7 @@ def sample(kind):
         return series({"a": [Series("loss", ITERATION, ITERATION + 1.0)]}, "loss", log=True)
     if kind is onsets:
         return onsets({"a": [Series("run-0", LOW + 0.1, np.array([1, 5, 20, 90, NAN]))]}, 0.5)
-    shots = tuple((i, rng.random((3, 8, 8)), rng.random((3, 8, 8))) for _, i, _ in POINTS)
+    shots = tuple((rng.random((3, 8, 8)), rng.random((3, 8, 8))) for _ in POINTS)
     return distances({"a": [pair(points=POINTS, thumbnails=shots)]})
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from sample_figures import (
     ITERATION,
     NAN,
+    POINTS,
     curves_of,
     digests,
     legend_of,
@@ -99,10 +100,11 @@ def test_thin_keeps_the_extremes_and_gaps_of_each_stretch():
 
 
 def test_text_of_users_is_never_read_as_a_formula():
+    shots = ((ramp(1), ramp(1)),) * 3
     figures = [
         bands({text: [run(name=text)] for text in NASTY}, NASTY[0]),
         series({"a": [Series(text, ITERATION, ITERATION) for text in NASTY]}, NASTY[1]),
-        distances({NASTY[0]: [pair(NASTY[1], thumbnails=((0, ramp(1), None),)), pair()]}),
+        distances({NASTY[0]: [pair(NASTY[1], points=POINTS, thumbnails=shots), pair()]}),
     ]
     for figure in figures:
         texts = [text for ax in figure.axes for text in (ax.title, ax.xaxis.label, ax.yaxis.label)]

@@ -37,7 +37,8 @@ class Distance:
     iteration: Numbers  # (n,)
     sse: Numbers  # (n,)
     points: tuple[tuple[str, int, float], ...] = ()  # name, iteration, sse
-    thumbnails: tuple[tuple[int, Numbers, Numbers | None], ...] = ()  # (channel, y, x) in [0, 1]
+    # the images of a and b at each point, (channel, y, x) in [0, 1]; or none
+    thumbnails: tuple[tuple[Numbers, Numbers], ...] = ()
 
     @property
     def name(self) -> str:
@@ -66,8 +67,8 @@ def distances(panels: Mapping[str, Sequence[Distance]]) -> Figure:
     """Draw a panel per key, a curve per pair, and the images of the first pair at its points."""
     every = [pair for pairs in panels.values() for pair in pairs]
     pictured = [next((p for p in pairs if p.thumbnails), None) for pairs in panels.values()]
-    side, cells, strips = _thumbnail_sizes([pair for pair in pictured if pair], len(panels))
-    figure, axes = canvas.panels(panels, strips=strips, cells=cells)
+    side, strips = _thumbnail_sizes([pair for pair in pictured if pair], len(panels))
+    figure, axes = canvas.panels(panels, strips=strips, cells=len(POINTS) if strips else 1)
     axes[0].set_yscale("log")
     looks = canvas.looks(pair.name for pair in every)
     lines = {t: [Series(p.name, p.iteration, p.sse) for p in q] for t, q in panels.items()}
@@ -91,30 +92,24 @@ def distances(panels: Mapping[str, Sequence[Distance]]) -> Figure:
     return figure
 
 
-def _thumbnail_sizes(pairs: Sequence[Distance], count: int) -> tuple[float, int, list[float]]:
-    """The width of a thumbnail, the thumbnails in a strip, and the heights of the strips."""
-    if not pairs:
-        return 0, 1, []
-    cells = max(len(pair.thumbnails) for pair in pairs)
+def _thumbnail_sizes(pairs: Sequence[Distance], count: int) -> tuple[float, list[float]]:
+    """The width of a thumbnail, and the heights of the strips of both sides."""
     wide, _ = canvas.panel_size(canvas.arrangement(count)[1])
-    side = min((wide - 0.6) / cells, THUMBNAIL)
-    tall = max(image.shape[1] / image.shape[2] for pair in pairs for _, image, _ in pair.thumbnails)
-    two = any(other is not None for pair in pairs for _, _, other in pair.thumbnails)
-    return side, cells, [side * min(tall, TALLEST)] * (1 + two)
+    side = min((wide - 0.6) / len(POINTS), THUMBNAIL)
+    ratios = [image.shape[1] / image.shape[2] for pair in pairs for image, _ in pair.thumbnails]
+    return side, [side * min(max(ratios), TALLEST)] * 2 if ratios else []
 
 
 def _draw_thumbnails(ax: Any, pair: Distance, side: float) -> int:
     """Draw the images of both sides at each point; return the lines of text above them."""
     place, grid, lines = ax.get_subplotspec(), ax.get_gridspec(), 0
-    for column, (iteration, *images) in enumerate(pair.thumbnails, place.colspan.start):
-        names = [point[0] for point in pair.points if point[1] == iteration]
-        header = "\n".join([*names, f"{iteration}"]) if names else f"iteration {iteration}"
+    columns = zip(place.colspan, pair.points, pair.thumbnails, strict=True)
+    for column, (point, iteration, _), images in columns:
+        header = f"{point}\n{iteration}"
         if any(width(line, SMALL) * POINT > side for line in header.split("\n")):
             header = header.replace(" ", "\n")
         lines = max(lines, header.count("\n") + 1)
         for row, (name, image) in enumerate(zip((pair.a, pair.b), images, strict=True), 1):
-            if image is None:
-                continue
             cell = ax.figure.add_subplot(grid[place.rowspan.start + row, column])
             smooth = "antialiased" if max(image.shape[1:]) > side * FINE else "nearest"
             cell.imshow(canvas.displayed(image), cmap="gray", vmin=0, vmax=1, interpolation=smooth)
@@ -147,7 +142,7 @@ def _distances(pairs: Sequence[Distances], labels: Mapping[str, str]) -> list[Di
             marks = [(name, int(i), float(sse)) for name, i, sse in places]
             if not any(plot.thumbnails for plot in plots):
                 a, b = one.pair.sides
-                images = [(i, _image(a, i), _image(b, i)) for _, i, _ in marks]
+                images = [(_image(a, i), _image(b, i)) for _, i, _ in marks]
         names = _names(one, labels)
         plots.append(Distance(*names, one.iteration, one.sse, tuple(marks), tuple(images)))
     return plots
