@@ -6,11 +6,12 @@ from xml.etree import ElementTree
 import numpy as np
 
 from dipcli.figures import canvas
-from dipcli.figures.bands import Bands, Onset, bands, onsets
+from dipcli.figures.bands import Bands, bands, onsets
+from dipcli.figures.curves import Series
 from dipcli.figures.distances import Distance, distances
 from dipcli.figures.heatmap import Spectrum, heatmap, power2d
-from dipcli.figures.series import Series, series
-from dipcli.figures.spectra import Curve, spectra
+from dipcli.figures.series import series
+from dipcli.figures.spectra import spectra
 
 NAN = float("nan")
 ITERATION = np.arange(0, 500, 10)
@@ -48,13 +49,13 @@ def sample(kind):
     if kind is power2d:
         return power2d({"a": {0: rng.random((8, 8)), 9: rng.random((8, 8))}}, "power")
     if kind is spectra:
-        curves = [Curve(str(i), np.arange(9) / 16, np.arange(9) + i + 1.0) for i in (0, 5, 90)]
+        curves = [Series(str(i), np.arange(9) / 16, np.arange(9) + i + 1.0) for i in (0, 5, 90)]
         return spectra({"a": curves}, "power")
     if kind is series:
         return series({"a": [Series("loss", ITERATION, ITERATION + 1.0)]}, "loss", log=True)
     if kind is onsets:
-        return onsets({"a": [Onset("run-0", LOW + 0.1, np.array([1, 5, 20, 90, NAN]))]}, 0.5)
-    shots = tuple((i, rng.random((3, 8, 8)), rng.random((3, 8, 8))) for _, i, _ in POINTS)
+        return onsets({"a": [Series("run-0", LOW + 0.1, np.array([1, 5, 20, 90, NAN]))]}, 0.5)
+    shots = tuple((rng.random((3, 8, 8)), rng.random((3, 8, 8))) for _ in POINTS)
     return distances({"a": [pair(points=POINTS, thumbnails=shots)]})
 
 

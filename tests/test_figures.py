@@ -16,6 +16,7 @@ from PIL import Image
 from sample_figures import (
     ITERATION,
     NAN,
+    POINTS,
     curves_of,
     digests,
     legend_of,
@@ -29,11 +30,11 @@ from sample_figures import (
 
 from dipcli.figures import canvas
 from dipcli.figures.bands import bands, onsets
-from dipcli.figures.curves import thin
+from dipcli.figures.curves import Series, thin
 from dipcli.figures.distances import band_distances, distances
 from dipcli.figures.heatmap import heatmap, power2d
 from dipcli.figures.lettering import shortened, width, wrapped
-from dipcli.figures.series import Series, series
+from dipcli.figures.series import series
 from dipcli.figures.spectra import spectra
 
 ROOT = Path(__file__).parent.parent
@@ -99,10 +100,11 @@ def test_thin_keeps_the_extremes_and_gaps_of_each_stretch():
 
 
 def test_text_of_users_is_never_read_as_a_formula():
+    shots = ((ramp(1), ramp(1)),) * 3
     figures = [
         bands({text: [run(name=text)] for text in NASTY}, NASTY[0]),
         series({"a": [Series(text, ITERATION, ITERATION) for text in NASTY]}, NASTY[1]),
-        distances({NASTY[0]: [pair(NASTY[1], thumbnails=((0, ramp(1), None),)), pair()]}),
+        distances({NASTY[0]: [pair(NASTY[1], points=POINTS, thumbnails=shots), pair()]}),
     ]
     for figure in figures:
         texts = [text for ax in figure.axes for text in (ax.title, ax.xaxis.label, ax.yaxis.label)]

@@ -17,9 +17,10 @@ from sample_figures import (
 )
 
 from dipcli.figures import canvas
-from dipcli.figures.bands import Bands, Onset, bands, onsets
-from dipcli.figures.series import BEST, Mark, Series, series
-from dipcli.figures.spectra import Curve, spectra
+from dipcli.figures.bands import Bands, bands, onsets
+from dipcli.figures.curves import Mark, Series
+from dipcli.figures.series import BEST, series
+from dipcli.figures.spectra import spectra
 
 BANDS = (("0", "0.2"), ("0.2", "0.4"), ("0.4", "0.6"), ("0.6", "0.8"), ("0.8", "1"))
 
@@ -132,7 +133,7 @@ def test_axes_of_long_runs_count_in_thousands():
 
 def test_spectra_are_drawn_on_log_axes_without_frequency_0():
     frequency = np.arange(10) / 16
-    curves = [Curve(str(i), frequency, np.arange(10) + i) for i in (100, 20, 3)]
+    curves = [Series(str(i), frequency, np.arange(10) + i) for i in (100, 20, 3)]
     figure = spectra({"a": curves, "b": curves[:1]}, "power")
     ax = panels_of(figure)[0]
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
@@ -142,7 +143,9 @@ def test_spectra_are_drawn_on_log_axes_without_frequency_0():
     assert legend_of(figure) == ["3", "20", "100", "Nyquist"]
     light = [sum(to_rgba(line.get_color())[:3]) for line in curves_of(ax)]
     assert light == sorted(light, reverse=True)  # later iterations are lighter, in any order
-    named = spectra({"": [Curve(n, frequency, frequency + 1) for n in ("x.png", "y.png")]}, "power")
+    named = spectra(
+        {"": [Series(n, frequency, frequency + 1) for n in ("x.png", "y.png")]}, "power"
+    )
     assert curves_of(named.axes[0])[0].get_color() == canvas.COLORS[0]
 
 
@@ -152,7 +155,7 @@ def test_spectra_are_drawn_on_log_axes_without_frequency_0():
 def test_bands_that_never_reach_the_threshold_are_above_the_axis():
     reached = np.array([3, 20, 60, NAN, NAN])
     figure = onsets(
-        {"a": [Onset("run-0", LOW + 0.1, reached), Onset("run-1", LOW, reached * 2)]}, 0.5
+        {"a": [Series("run-0", LOW + 0.1, reached), Series("run-1", LOW, reached * 2)]}, 0.5
     )
     (ax,) = panels_of(figure)
     assert ax.get_yscale() == "log"
@@ -169,7 +172,7 @@ def test_bands_that_never_reach_the_threshold_are_above_the_axis():
 
 
 def test_onsets_at_iteration_0_are_on_the_axis():
-    figure = onsets({"a": [Onset("x", LOW[:3], np.array([0, 0.5, 40]))]})
+    figure = onsets({"a": [Series("x", LOW[:3], np.array([0, 0.5, 40]))]})
     (ax,) = panels_of(figure)
     assert ax.get_yscale() == "symlog"
     assert ax.get_ylim()[0] <= 0

@@ -151,9 +151,8 @@ def test_distances_mark_convergences_and_peak():
 
 
 def test_thumbnails_are_below_their_panel():
-    shots = tuple((i, ramp(3) * i / 490, ramp(3)) for i in (130, 250, 490))
-    points = (("peak", 250, 31.0),)
-    figure = distances({"a": [pair(), pair("x", points=points, thumbnails=shots)], "b": [pair()]})
+    shots = tuple((ramp(3) * i / 490, ramp(3)) for i in (130, 250, 490))
+    figure = distances({"a": [pair(), pair("x", points=POINTS, thumbnails=shots)], "b": [pair()]})
     panels = figure.axes[:2]
     cells = figure.axes[2:]
     assert len(cells) == 6
@@ -163,10 +162,12 @@ def test_thumbnails_are_below_their_panel():
         assert cell.get_position().x1 <= panels[0].get_position().x1 + 0.01
         assert cell.images[0].get_interpolation() == "nearest"
     above = [cell for cell in cells if cell.get_title()]
-    assert [cell.get_title() for cell in above] == ["iteration 130", "peak\n250", "iteration 490"]
+    titles = [cell.get_title().replace("\n", " ") for cell in above]
+    assert titles == [f"{name} {iteration}" for name, iteration, _ in POINTS]
     assert np.allclose(cells[0].images[0].get_array(), np.moveaxis(ramp(3) * 130 / 490, 0, -1))
     assert [cell.get_ylabel() for cell in cells if cell.get_ylabel()] == ["x", "run-1"]
-    assert legend_of(figure) == ["run-0 \u2013 run-1", "x \u2013 run-1", "peak"]
+    names = ["run-0 \u2013 run-1", "x \u2013 run-1", *(name for name, *_ in POINTS)]
+    assert legend_of(figure) == names
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 5])
@@ -175,8 +176,9 @@ def test_thumbnails_of_any_number_of_channels(channels):
     unknown = image.copy()
     unknown[:, 0, 0] = NAN
     unknown[:, -1, -1], unknown[:, -1, 0] = 9, -9
-    figure = distances({"a": [pair(thumbnails=((0, image, None), (10, unknown, None)))]})
-    first, second = (ax.images[0] for ax in figure.axes[1:])
+    shots = ((image, unknown), (image, image), (image, image))
+    figure = distances({"a": [pair(points=POINTS, thumbnails=shots)]})
+    first, second = (ax.images[0] for ax in figure.axes[1:3])
     shown = np.asarray(first.get_array())
     expected = np.moveaxis(image, 0, -1) if channels == 3 else image.sum(axis=0) / channels
     assert shown == pytest.approx(expected)
@@ -188,7 +190,7 @@ def test_thumbnails_of_any_number_of_channels(channels):
 def test_thumbnails_of_fine_patterns_are_averaged():
     stripes = np.zeros((1, 512, 512))
     stripes[:, ::2] = 1
-    figure = distances({"a": [pair(thumbnails=((0, stripes, None),))]})
+    figure = distances({"a": [pair(points=POINTS, thumbnails=((stripes, stripes),) * 3)]})
     assert figure.axes[1].images[0].get_interpolation() != "nearest"
 
 

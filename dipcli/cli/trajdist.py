@@ -68,17 +68,14 @@ def trajdist(
     if note := uncompared(inputs, against):
         console.note(note)
     wanted: list[Pair] = []
-    for pair in pairs(inputs, against, iterations):
-        if isinstance(pair, Exception):
-            failures.add(pair)
-            continue
+    for pair in pairs(inputs, against, iterations, failures.add):
         wanted.append(pair)
         if pair.left_out:
             console.note(pair.left_out)
-    comparison = Comparison(luma=luma, border=border, ssim=ssim)
-    shown = tables.chosen(columns, trajectories.columns(bands, summary=summary, ssim=ssim))
+    comparison = Comparison(bands, ssim=ssim, luma=luma, border=border)
+    shown = tables.chosen(columns, trajectories.columns(comparison, summary=summary))
     with scipy.fft.set_workers(cores()), show_progress() as bars:
-        distances = trajectories.compare(wanted, comparison, bands, bars.update)
+        distances = trajectories.compare(wanted, comparison, bars.update)
     rows = trajectories.table(distances, summary=summary)
     if summary:
         for note in trajectories.unmet(distances):

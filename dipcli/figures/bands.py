@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.transforms import ScaledTranslation
 
-from dipcli.figures import canvas
+from dipcli.figures import canvas, curves
 from dipcli.figures.canvas import Numbers
-from dipcli.figures.curves import LINE, curve, handle, label_if_empty, point_limit, verticals
+from dipcli.figures.curves import LINE, Panels, Series
 from dipcli.figures.lettering import POINT, TO
 
 SPREAD = 20  # points, over which the marks of all runs lie side by side
@@ -39,15 +39,6 @@ class Bands:
         return [(float(low), float(high)) for low, high in zip(self.low, self.high, strict=True)]
 
 
-@dataclass(frozen=True)
-class Onset:
-    """The iterations at which the bands of one run reach a threshold."""
-
-    name: str
-    centre: Numbers  # (b,), of each band, as a fraction
-    iteration: Numbers  # (b,), NaN where never reached
-
-
 @canvas.style()
 def bands(
     stores: Mapping[str, Sequence[Bands]],
@@ -57,7 +48,7 @@ def bands(
     unit: str = "outer radius",
 ) -> Figure:
     """Draw a panel per store, a curve per band and run; band edges are fractions of `unit`."""
-    figure, axes = canvas.panels(list(stores))
+    figure, axes = canvas.panels(stores)
     if log:
         axes[0].set_yscale("log")
     runs = [run for store in stores.values() for run in store]
@@ -66,36 +57,25 @@ def bands(
     names = list(dict.fromkeys(run.name for run in runs)) if several else []
     hues = dict(zip(names, cycle(HUES), strict=False))  # with several runs, a colour for each
     colors = {name: _by_band(every, hues.get(name, "viridis")) for name in (*names, "")}
-    limit = point_limit(sum(len(run.edges) for run in runs))
+    limit = curves.point_limit(sum(len(run.edges) for run in runs))
     for ax, store in zip(axes, stores.values(), strict=False):
         look = {"linewidth": 0.7, "alpha": 0.85} if len(store) > 1 else {}
         for run in store:
             for edge, values in zip(run.edges, run.values.T, strict=True):
-                curve(
-                    ax,
-                    run.iteration,
-                    values,
-                    limit,
-                    color=colors[run.name if several else ""][edge],
-                    label=run.name,
-                    **look,
-                )
-        label_if_empty(ax)
-        verticals(ax, [run.best for run in store])
-    in_unit = all(
-        np.nanmin(run.values, initial=0) >= 0 and np.nanmax(run.values, initial=0) <= 1
-        for run in runs
-    )
-    if in_unit and not log:
+                color = colors[run.name if several else ""][edge]
+                curves.curve(ax, run.iteration, values, limit, color=color, label=run.name, **look)
+        curves.label_if_empty(ax)
+        curves.verticals(ax, [run.best for run in store])
+    if not log and not any(((run.values < 0) | (run.values > 1)).any() for run in runs):
         axes[0].set_ylim(0, 1.05)
     canvas.over_iterations(axes, quantity)
     in_legend = _by_band(every, "Greys") if several else colors[""]
     entries = canvas.thin_out(
-        {f"{a:.3g}{TO}{b:.3g}": handle(color=in_legend[a, b]) for a, b in every}
+        {f"{a:.3g}{TO}{b:.3g}": curves.handle(color=in_legend[a, b]) for a, b in every}
     )
-    entries |= {name: handle(color=colors[name][every[0]]) for name in canvas.thin_out(hues)}
+    entries |= {n: curves.handle(color=colors[n][every[0]]) for n in canvas.thin_out(hues)}
     if any(run.best is not None for run in runs):
-        entries["best PSNR"] = handle(**LINE)
+        entries["best PSNR"] = curves.handle(**LINE)
     canvas.legend(figure, entries, f"frequency band (fraction of the {unit})")
     return figure
 
@@ -106,48 +86,45 @@ def _by_band(edges: Sequence[tuple[float, float]], colormap: str) -> dict[Any, A
 
 
 @canvas.style()
-def onsets(
-    stores: Mapping[str, Sequence[Onset]],
-    threshold: float | None = None,
-    *,
-    quantity: str = "FBC",
-    unit: str = "outer radius",
-) -> Figure:
-    """Draw a panel per store, a line per run; bands that never reach the threshold are on top."""
-    figure, axes = canvas.panels(list(stores))
+def onsets(stores: Panels, threshold: float | None = None) -> Figure:
+    """Draw a panel per store, a line per run; bands that never reach the threshold are on top.
+
+    The values of a run are the iterations at which its bands do, over their centres; NaN: never.
+    """
+    figure, axes = canvas.panels(stores)
     runs = [run for store in stores.values() for run in store]
-    axes[0].set_yscale("log")
-    if any((np.asarray(run.iteration) < 1).any() for run in runs):
-        # 0 has no place on a logarithmic axis
-        axes[0].set_yscale("symlog", linthresh=1)
-    looks = canvas.looks(list(dict.fromkeys(run.name for run in runs)))
+    reached = np.concatenate([np.empty(0), *(run.values for run in runs)])
+    never = np.isnan(reached).any()
+    # 0 has no place on a logarithmic axis
+    scale = {"value": "symlog", "linthresh": 1} if (reached < 1).any() else {"value": "log"}
+    axes[0].set_yscale(**scale)
+    looks = canvas.looks(run.name for run in runs)
     for ax, store in zip(axes, stores.values(), strict=False):
         for place, run in enumerate(store):
             look = looks[run.name]
             shift = (place - (len(store) - 1) / 2) * min(6, SPREAD / len(store))
-            (line,) = ax.plot(run.centre, run.iteration, marker="o", label=run.name, **look)
+            (line,) = ax.plot(run.x, run.values, marker="o", label=run.name, **look)
             # side by side, so that marks at one iteration do not hide each other
             line.set_transform(ax.transData + _moved(ax, shift))
             _draw_never(ax, run, look["color"], shift)
-        if not any(len(run.centre) for run in store):
+        if not any(len(run.x) for run in store):
             canvas.label_empty(ax)
-    never = any(np.isnan(run.iteration).any() for run in runs)
     if never:
-        _add_strip(axes, runs)
+        _add_strip(axes, reached[np.isfinite(reached)])
     goal = "the threshold" if threshold is None else f"{threshold:g}"
     axes[0].set_xlim(0, 1)
-    x = f"frequency band (fraction of the {unit})"
-    canvas.name_axes(axes, x, f"iteration where {quantity} reaches {goal}")
-    entries = {n: handle(marker="o", **look) for n, look in looks.items()} if len(looks) > 1 else {}
+    x = "frequency band (fraction of the outer radius)"
+    canvas.name_axes(axes, x, f"iteration where FBC reaches {goal}")
+    entries = curves.entries(looks, marker="o")
     if never:
-        entries["not reached"] = handle(color="0.3", **NEVER)
+        entries["not reached"] = curves.handle(color="0.3", **NEVER)
     canvas.legend(figure, entries)
     return figure
 
 
-def _draw_never(ax: Any, run: Onset, color: Any, shift: float) -> None:
+def _draw_never(ax: Any, run: Series, color: Any, shift: float) -> None:
     """Draw open marks in the strip above the axis, `shift` points beside the band."""
-    x = np.asarray(run.centre)[np.isnan(run.iteration)]
+    x = np.asarray(run.x)[np.isnan(run.values)]
     if len(x):
         moved = ax.get_xaxis_transform() + _moved(ax, shift)
         look = {"color": color, "transform": moved, **NEVER}
@@ -159,13 +136,11 @@ def _moved(ax: Any, shift: float) -> ScaledTranslation:
     return ScaledTranslation(shift * POINT, 0, ax.figure.dpi_scale_trans)
 
 
-def _add_strip(axes: Sequence[Any], runs: Sequence[Onset]) -> None:
+def _add_strip(axes: Sequence[Any], reached: Numbers) -> None:
     """Add a strip at the top of each panel, above the range of the axis."""
     for ax in axes:
         look = {"transform": ax.transAxes, "color": "0.94", "zorder": 0.5}
         ax.add_patch(Rectangle((0, 1 - STRIP), 1, STRIP, **look))
-    reached = np.array([i for run in runs for i in np.ravel(run.iteration)], float)
-    reached = reached[np.isfinite(reached)]
     axis = axes[0].yaxis.get_transform()
     low, high = axis.transform([reached.min(), reached.max()] if reached.size else [1.0, 10.0])
     spare = 0.05 * (high - low) or 0.5

@@ -6,7 +6,7 @@ printed size, one column or a page wide, so that their letters match the text ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from itertools import cycle
@@ -24,15 +24,8 @@ from dipcli.figures.lettering import literal as literal  # for the other figures
 
 Numbers = NDArray[Any]
 FORMATS = ("svg", "png", "pdf")
-COLORS = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#cc79a7",
-    "#e69f00",
-    "#56b4e9",
-    "#000000",
-)  # Okabe and Ito
+# Okabe and Ito
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))  # used when the colours run out
 PANEL = (4.2, 3.0)  # inches
 PAGE = 7.2  # inches
@@ -98,42 +91,38 @@ def arrangement(count: int) -> tuple[int, int]:
     return -(-count // across), across
 
 
-def panel_size(across: int, size: tuple[float, float] = PANEL) -> tuple[float, float]:
+def panel_size(across: int) -> tuple[float, float]:
     """Width and height (inches) of a panel where so many share the width of the page."""
-    wide = min(size[0], PAGE / across)
-    return wide, max(wide * size[1] / size[0], min(size[1], LOWEST))
+    wide = min(PANEL[0], PAGE / across)
+    return wide, max(wide * PANEL[1] / PANEL[0], LOWEST)
 
 
 @style()
 def panels(
-    labels: Sequence[str],
-    size: tuple[float, float] = PANEL,
-    *,
-    strips: Sequence[float] = (),
-    cells: int = 1,
+    labels: Iterable[str], *, strips: Sequence[float] = (), cells: int = 1
 ) -> tuple[Figure, list[Any]]:
     """A figure with one panel per label, on common axes; without labels, one empty panel.
 
     `strips` are the heights (inches) of strips below each panel, each divided into `cells`.
     """
-    empty, labels = not labels, labels or [""]
-    down, across = arrangement(len(labels))
-    wide, high = panel_size(across, size)
+    titles = [*labels] or [""]
+    down, across = arrangement(len(titles))
+    wide, high = panel_size(across)
     figure = Figure((wide * across, (high + sum(strips)) * down), layout="constrained")
     rows = 1 + len(strips)
     # all ratios are inches
     grid = figure.add_gridspec(rows * down, cells * across, height_ratios=[high, *strips] * down)
     axes: list[Any] = []
-    for index, label in enumerate(labels):
+    for index, title in enumerate(titles):
         row, column = divmod(index, across)
         place = grid[row * rows, column * cells : (column + 1) * cells]
         first = axes[0] if axes else None
         ax = figure.add_subplot(place, sharex=first, sharey=first)
-        lowest = index + across >= len(labels)
+        lowest = index + across >= len(titles)
         ax.tick_params(labelleft=column == 0, labelbottom=lowest or bool(strips))
-        ax.set_title("\n".join(map(literal, wrapped(label, (wide - 0.6) / POINT))))
+        ax.set_title("\n".join(map(literal, wrapped(title, (wide - 0.6) / POINT))))
         axes.append(ax)
-    if empty:
+    if not labels:
         label_empty(axes[0])
     grow(figure, max(ax.get_title().count("\n") for ax in axes) * down)
     return figure, axes
@@ -210,10 +199,9 @@ def legend(figure: Figure, entries: Mapping[str, Any], title: str = "") -> None:
     grow(figure, -(-len(names) // columns) * 1.1 + bool(title) + 0.2)
 
 
-def looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+def looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """A colour and dash for each name; the first 28 differ."""
-    every = cycle(STYLE["axes.prop_cycle"])
-    return {name: dict(next(every)) for name in names}
+    return dict(zip(dict.fromkeys(names), cycle(STYLE["axes.prop_cycle"]), strict=False))
 
 
 def sequential(count: int, colormap: str = "viridis") -> list[Any]:

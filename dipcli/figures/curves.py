@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,44 @@ from dipcli.figures.canvas import Numbers, label_empty
 POINTS = 40_000  # of all curves of a figure: a megabyte of svg where they are noise
 MOST, FEWEST = 4000, 400  # points of one curve
 LINE = {"color": "0.3", "linestyle": (0, (2, 1.5)), "linewidth": 0.9}  # a vertical line
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A choice at an iteration; its marker is open unless the rule was sure."""
+
+    name: str
+    iteration: int
+    sure: bool = True
+
+
+@dataclass(frozen=True)
+class Series:
+    """A named curve, and the marks on it."""
+
+    name: str
+    x: Numbers  # (n,), such as iterations or frequencies
+    values: Numbers  # (n,)
+    marks: tuple[Mark, ...] = ()
+
+
+Panels = Mapping[str, Sequence[Series]]  # by title
+Looks = Mapping[str, Mapping[str, Any]]  # by name
+
+
+def draw(axes: Sequence[Any], panels: Panels, looks: Looks) -> None:
+    """Draw each curve into its panel, in the look of its name."""
+    limit = point_limit(sum(map(len, panels.values())))
+    for ax, curves in zip(axes, panels.values(), strict=False):
+        for one in curves:
+            curve(ax, one.x, one.values, limit, label=one.name, **looks[one.name])
+        label_if_empty(ax)
+
+
+def entries(looks: Looks, **more: Any) -> dict[str, Any]:
+    """The entries of curves in a legend, which a single one does not need."""
+    every = looks.items() if len(looks) > 1 else ()
+    return {name: handle(**look, **more) for name, look in every}
 
 
 def point_limit(curves: int) -> int:
@@ -61,7 +100,7 @@ def handle(**look: Any) -> Line2D:
     return Line2D([], [], **look)
 
 
-def verticals(ax: Any, places: Sequence[float | None]) -> None:
+def verticals(ax: Any, places: Iterable[float | None]) -> None:
     """Draw a vertical line at each place; axvline would compute all panels' limits each time."""
     for x in places:
         if x is not None:

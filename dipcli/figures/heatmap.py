@@ -50,21 +50,21 @@ def heatmap(
     The scale is logarithmic, or, if `signed`, linear from blue over white at 0 to red. It is made
     without frequency 0: the mean of an image exceeds all else by far.
     """
-    figure, axes = canvas.panels(list(stores))
+    figure, axes = canvas.panels(stores)
     shown = [
         one.values[:, one.frequency > 0] if y == FREQUENCY and not signed else one.values
         for one in stores.values()
     ]
     norm = color_scale(shown, signed=signed)
     limit = point_limit(len(stores) * len(levels))
+    contours = dict(zip(sorted(levels), DASHES, strict=False))
     mesh = None
     for ax, store in zip(axes, stores.values(), strict=False):
         ax.grid(visible=False)
         if store.values.size == 0:
             canvas.label_empty(ax)
             continue
-        columns = np.linspace(0, len(store.iteration) - 1, COLUMNS).round().astype(int)
-        columns = np.unique(columns)
+        columns = np.unique(np.linspace(0, len(store.iteration) - 1, COLUMNS).round().astype(int))
         iteration = store.iteration[columns]
         values = drawable(store.values[columns], norm)
         mesh = ax.pcolormesh(
@@ -75,12 +75,11 @@ def heatmap(
             cmap=colormap(signed=signed),
             rasterized=True,
         )
-        for level, dashes in zip(sorted(levels), DASHES, strict=False):
+        for level, dashes in contours.items():
             contour(ax, iteration, store.frequency, values, level, dashes, limit)
     canvas.over_iterations(axes, y)
     if mesh is not None:
-        kinds = zip(sorted(levels), DASHES, strict=False)
-        lines = ", ".join(f"{level:g} ({dashes})" for level, dashes in kinds)
+        lines = ", ".join(f"{level:g} ({dashes})" for level, dashes in contours.items())
         color_bar(figure, axes, mesh, f"{quantity}; contours at {lines}" if levels else quantity)
     return figure
 
@@ -100,11 +99,8 @@ def contour(
 
 def edges(centres: Numbers) -> Numbers:
     """The borders of cells, half way between their centres; negative only where a centre is."""
-    if len(centres) == 1:
-        borders = np.array([centres[0] - 0.5, centres[0] + 0.5])
-    else:
-        middles = (centres[:-1] + centres[1:]) / 2
-        borders = np.array([2 * centres[0] - middles[0], *middles, 2 * centres[-1] - middles[-1]])
+    half = np.diff(centres) / 2 if len(centres) > 1 else np.array([0.5])
+    borders = np.array([centres[0] - half[0], *(centres[:-1] + half), centres[-1] + half[-1]])
     return borders if centres[0] < 0 else np.maximum(borders, 0)
 
 
@@ -194,12 +190,12 @@ def _extended(image: Any) -> str:
     return "both" if image.get_array().max() > image.norm.vmax else "min"
 
 
-def color_bar(figure: Figure, axes: Sequence[Any], image: Any, quantity: str) -> Any:
+def color_bar(figure: Figure, axes: Sequence[Any], image: Any, quantity: str) -> None:
     """Add one colour bar for all panels, above them."""
     wide = figure.get_figwidth()
     lines = broken(quantity, wide - 0.3)
     grow(figure, 3.5 + lines.count("\n"))
-    return figure.colorbar(
+    figure.colorbar(
         image,
         ax=list(axes),
         location="top",

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from dipcli.figures import canvas
+from dipcli.measure.base import grouped
 
 Row = Mapping[str, Any]
-Kernels = dict[tuple[str, int, float | None, str], list[Row]]  # source, depth, sigma, axis
-Lines = list[tuple[str, str | None, list[list[Row]]]]  # color, label, curves of that color
+KEY = ("source", "depth", "sigma", "axis")  # of a curve
+Lines = list[tuple[str, list[list[Row]]]]  # label, curves of one colour
 FIRST, MORE = 8, 24  # sampled lags that are drawn as points: the first, and about so many more
 ERRORS = 3  # standard errors in an error bar
 NOTE = f"sampled networks: ± {ERRORS} standard errors"
 DRAW_PANEL = (2.6, 1.7)  # inches
+ABOVE = {"loc": "upper right"}
+# below the curves of signals, which end well above 0
+BELOW = {"loc": "lower right", "ncols": 2, "columnspacing": 1.2, "handlelength": 1.4}
+BELOW |= {"labelspacing": 0.2}
 
 
 @canvas.style()
@@ -26,61 +33,42 @@ def kernels(rows: Sequence[Row], labels: Mapping[str, str] | None = None) -> Fig
     A panel per depth has a line per sigma, and one per sigma a line per depth; networks follow in
     a panel per source, which `labels` name.
     """
-    curves: Kernels = {}
-    for row in rows:
-        key = (row["source"], row["depth"], row["sigma"], row.get("axis") or "")
-        curves.setdefault(key, []).append(row)
-    panels = _signal_panels(curves) + _network_panels(curves, labels or {})
-    figure, axes = canvas.panels([title for title, _ in panels])
-    for ax, (_, lines) in zip(axes, panels, strict=True):
-        for color, label, members in lines:
-            for curve in members:
-                _draw_kernel(ax, curve, color, label)
-                label = None  # samples have the colour of their formula, and one entry
-        if lines[0][2][0][0]["sigma"] is None:
-            ax.legend(loc="upper right")
-        else:  # below the curves, which end well above 0
-            look = {"columnspacing": 1.2, "handlelength": 1.4, "labelspacing": 0.2}
-            ax.legend(loc="lower right", ncols=2, **look)
+    curves = grouped(rows, lambda row: tuple(map(row.get, KEY))).values()
+    panels = _signal_panels([curve for curve in curves if curve[0]["sigma"] is not None])
+    networks = [curve for curve in curves if curve[0]["sigma"] is None]
+    for source, members in grouped(networks, lambda curve: str(curve[0]["source"])).items():
+        lines = [(f"along {curve[0]['axis']}", [curve]) for curve in members]
+        panels.append(((labels or {}).get(source, source), ABOVE, lines))
+    figure, axes = canvas.panels([title for title, *_ in panels])
+    for ax, (_, place, lines) in zip(axes, panels, strict=True):
+        for color, (label, members) in zip(cycle(canvas.COLORS), lines, strict=False):
+            for i, curve in enumerate(members):
+                # samples have the colour of their formula, and one entry
+                _draw_kernel(ax, curve, color, None if i else label)
+        ax.legend(**place)
         ax.set_ylim(min(0, ax.get_ylim()[0]), 1.05)
         ax.set_xlabel("lag")
         if ax.get_subplotspec().is_first_col():
             ax.set_ylabel("covariance / variance")
-    if any(_is_sampled(curve) for curve in curves.values()):
+    if any(map(_is_sampled, curves)):
         figure.supxlabel(NOTE, size=9)
     return figure
 
 
-def _signal_panels(curves: Kernels) -> list[tuple[str, Lines]]:
-    signals = {key: curve for key, curve in curves.items() if key[2] is not None}
-    depths, sigmas = (sorted({key[k] for key in signals}) for k in (1, 2))  # type: ignore[type-var]
-    panels = []
+def _signal_panels(curves: Sequence[list[Row]]) -> list[tuple[str, dict[str, Any], Lines]]:
+    """A panel per depth, and per sigma where there are several depths."""
+    signals = grouped(curves, lambda curve: (curve[0]["depth"], curve[0]["sigma"]))
+    depths, sigmas = (sorted({key[k] for key in signals}) for k in (0, 1))
+    panels: list[tuple[str, dict[str, Any], Lines]] = []
     if len(sigmas) > 1 or len(depths) == 1:
-        panels += [(f"depth {d}", _lines(signals, 1, d, 2, sigmas, "σ = {:g}")) for d in depths]
+        for d in depths:
+            lines = [(f"σ = {s:g}", signals.get((d, s), [])) for s in sigmas]
+            panels.append((f"depth {d}", BELOW, lines))
     if len(depths) > 1:
-        panels += [(f"σ = {s:g}", _lines(signals, 2, s, 1, depths, "depth {}")) for s in sigmas]
+        for s in sigmas:
+            lines = [(f"depth {d}", signals.get((d, s), [])) for d in depths]
+            panels.append((f"σ = {s:g}", BELOW, lines))
     return panels
-
-
-def _lines(
-    curves: Kernels, fixed: int, value: Any, varied: int, values: Sequence[Any], label: str
-) -> Lines:
-    lines: Lines = []
-    for place, other in enumerate(values):
-        members = [c for key, c in curves.items() if key[fixed] == value and key[varied] == other]
-        if members:
-            color = canvas.COLORS[place % len(canvas.COLORS)]
-            lines.append((color, label.format(other), members))
-    return lines
-
-
-def _network_panels(curves: Kernels, labels: Mapping[str, str]) -> list[tuple[str, Lines]]:
-    panels: dict[str, Lines] = {}
-    for (source, _, sigma, axis), curve in curves.items():
-        if sigma is None:
-            lines = panels.setdefault(labels.get(source, source), [])
-            lines.append((canvas.COLORS[len(lines)], f"along {axis}", [curve]))
-    return list(panels.items())
 
 
 def _is_sampled(curve: Sequence[Row]) -> bool:
@@ -110,18 +98,15 @@ def draws(rows: Sequence[Row]) -> Figure:
 
     The root mean square is that of all samples of a panel.
     """
-    samples: dict[tuple[int, float], dict[int, list[float]]] = {}
-    for row in rows:
-        panel = samples.setdefault((row["depth"], row["sigma"]), {})
-        panel.setdefault(row["draw"], []).append(row["value"])
-    depths = sorted({depth for depth, _ in samples})
-    sigmas = sorted({sigma for _, sigma in samples})
+    panels = grouped(rows, lambda row: (row["depth"], row["sigma"]))
+    depths, sigmas = (sorted({key[k] for key in panels}) for k in (0, 1))
     size = (DRAW_PANEL[0] * len(sigmas), DRAW_PANEL[1] * len(depths))
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(len(depths), len(sigmas), sharex=True, sharey=True, squeeze=False)
     for down, depth in enumerate(depths):
         for across, sigma in enumerate(sigmas):
-            ax, values = grid[down, across], np.array(list(samples[depth, sigma].values()))
+            ax, samples = grid[down, across], grouped(panels[depth, sigma], itemgetter("draw"))
+            values = np.array([[row["value"] for row in draw] for draw in samples.values()])
             ax.plot((values / np.sqrt((values**2).mean())).T, linewidth=1)
             if down == 0:
                 ax.set_title(f"σ = {sigma:g}")
@@ -138,12 +123,10 @@ def stationarity(rows: Sequence[Row], labels: Mapping[str, str] | None = None) -
 
     There is a panel per kernel and axis, and a line per lag; `labels` name sources.
     """
-    panels: dict[str, dict[int, list[Row]]] = {}
-    for row in rows:
-        panel = panels.setdefault(_stationarity_title(row, labels or {}), {})
-        panel.setdefault(row["lag"], []).append(row)
-    figure, axes = canvas.panels(list(panels))
-    for ax, lines in zip(axes, panels.values(), strict=True):
+    panels = grouped(rows, lambda row: _stationarity_title(row, labels or {}))
+    figure, axes = canvas.panels(panels)
+    for ax, panel in zip(axes, panels.values(), strict=True):
+        lines = grouped(panel, itemgetter("lag"))
         ax.margins(y=0.15)  # room for the legend
         for color, (lag, line) in zip(canvas.COLORS, lines.items(), strict=False):
             at = np.array([row["position"] for row in line])

@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections import namedtuple
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,10 @@ from dipcli.errors import DipError, UsageError
 
 Axis = Mapping[str, npt.NDArray[Any]]  # {"band": 1 to n, "low": ..., "high": ...}; {}: one number
 Values = Mapping[str, Doubles]  # by column
+Progress = Callable[[str, int, int], object]  # label, done, total
+OnError = Callable[[DipError], object]  # gets the error of each thing that is skipped
+T = TypeVar("T")
+K = TypeVar("K")
 
 BANDS = 5  # bands of frequency, as Shi and others have them
 GRAY = (0.2989, 0.5870, 0.1140)
@@ -47,13 +52,11 @@ class Measure(ABC):
     @property
     def places(self) -> int:
         """The number of rows of a frame."""
-        return len(next(iter(self.axis.values()))) if self.axis else 1
+        return max(map(len, self.axis.values()), default=1)
 
     def rows(self, values: Values) -> Iterator[dict[str, Any]]:
         """The table of a frame: a row for each place on the axis."""
-        both = {**self.axis, **values}
-        for place in range(self.places):
-            yield {name: np.atleast_1d(column)[place] for name, column in both.items()}
+        return axis_rows(self.axis, values)
 
     def kept_as(self, name: str) -> dict[str, str]:
         """The names of the arrays in which a store keeps the columns of the measure `name`.
@@ -64,6 +67,35 @@ class Measure(ABC):
         if len(self.columns) > 1 or ":" in name:
             return {column: column for column in self.columns}
         return {self.columns[0]: name}
+
+
+def axis_rows(axis: Axis, values: Values) -> Iterator[dict[str, Any]]:
+    """A row for each place on an axis, with its coordinates and the values there."""
+    both = {**axis, **values}
+    for place in range(max(map(len, axis.values()), default=1)):
+        yield {name: np.atleast_1d(column)[place] for name, column in both.items()}
+
+
+@contextmanager
+def skipping(on_error: OnError) -> Iterator[None]:
+    """Hand an error of the block to `on_error`, and go on after the block."""
+    try:
+        yield
+    except DipError as error:
+        on_error(error)
+
+
+def fail(error: DipError) -> NoReturn:
+    """Skip nothing: the first error ends the work."""
+    raise error
+
+
+def grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """The items of each key, in their order."""
+    groups: dict[K, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
 
 
 def named_rows(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> list[Any]:

@@ -15,18 +15,15 @@ NORMAL = 1.4826  # standard deviation per median absolute deviation
 
 
 class Convergence(NamedTuple):
-    """The iterations of the three points, and the distances there."""
+    """The iterations of the three points, and the distances there: columns of the summary."""
 
-    first: int
+    first_convergence: int
     first_sse: float
     peak: int
     peak_sse: float
-    second: int
+    second_convergence: int
     second_sse: float
-
-    @property
-    def peak_ratio(self) -> float:
-        return self.peak_sse / self.first_sse if self.first_sse else np.inf
+    peak_ratio: float
 
 
 def convergence(iteration: npt.NDArray[np.int64], distance: Doubles) -> Convergence | None:
@@ -53,7 +50,8 @@ def convergence(iteration: npt.NDArray[np.int64], distance: Doubles) -> Converge
     if not curve[second] * beyond < curve[peak]:
         return None
     at = [(int(iteration[place]), float(curve[place])) for place in (first, peak, second)]
-    return Convergence(*at[0], *at[1], *at[2])
+    (_, low), (_, high), _ = at
+    return Convergence(*at[0], *at[1], *at[2], high / low if low else np.inf)
 
 
 def running_median(values: Doubles) -> Doubles:

@@ -6,13 +6,16 @@ Images are on [0, 1]; pixels that are unknown in either image are left out.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from dipcli.arrays import Doubles, Floats
 from dipcli.errors import DipError
 from dipcli.measure import fourier, quality
+from dipcli.measure.base import Axis
 
 # BT.601 from 16 to 235 of 255, as in published super-resolution tables
 STUDIO = (65.481 / 255, 128.553 / 255, 24.966 / 255)
@@ -22,9 +25,24 @@ STUDIO = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 class Comparison:
     """How two images are compared: in colour or luma, with or without their borders."""
 
+    bands: int | None = None  # the error is split into so many
     luma: bool = False
     border: int = 0
     ssim: bool = False
+
+    @property
+    def axis(self) -> Axis:
+        return fourier.band_axis(self.bands) if self.bands else {}
+
+    @property
+    def columns(self) -> list[str]:
+        return ["sse"] if self.bands else ["sse", "mse", "psnr", *(["ssim"] if self.ssim else [])]
+
+    def __call__(self, one: Floats, other: Floats) -> Mapping[str, Any]:
+        """The numbers of two images (channel, y, x), by column."""
+        if self.bands:
+            return {"sse": self.by_band(one, other, self.bands)}
+        return self.between(one, other)
 
     def select(self, image: Floats) -> Floats:
         """The part of an image (channel, y, x) to compare."""

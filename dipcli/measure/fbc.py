@@ -52,7 +52,7 @@ class Fbc(Measure):
         return [mean(np.clip(ratio, 0, 1), self._rings, self.bands, self._size)]
 
 
-class FbcEnergy(Measure):
+class FbcEnergy(Fbc):
     """Frequency-band correspondence weighted by energy, in bands round in frequency.
 
     Each bin is weighted by the reference's energy there: sum of min(A, B) B / sum of B^2. The last
@@ -60,15 +60,10 @@ class FbcEnergy(Measure):
     and is learned first.
     """
 
-    needs = "target"
     quantity = "energy-weighted correspondence"
-    columns = ("fbc",)
 
     def __init__(self, reference: Floats, bands: int = BANDS) -> None:
         super().__init__(reference, bands)
-        self.axis = band_axis(bands)
-        self._size = reference.shape[1], reference.shape[2]
-        self._target = np.abs(transform(gray(reference)))
         self._target[0, 0] = 0
         self._rings = band_labels(self._size, bands)
         self._energy = total(np.square(self._target), self._rings, bands, self._size)
@@ -99,13 +94,12 @@ def onset(iteration: npt.NDArray[np.int64], values: Doubles, threshold: float) -
 def _first(iteration: npt.NDArray[np.int64], values: Doubles, threshold: float) -> float:
     known = ~np.isnan(values)
     at, values = iteration[known], values[known]
-    reached = values >= threshold
-    if not reached.any():
+    reached = np.flatnonzero(values >= threshold)
+    if not reached.size:
         return np.nan
-    place = int(np.argmax(reached))
+    place = reached[0]
     if place == 0:
         return float(at[0])
-    before, after = values[place - 1], values[place]
-    return float(
-        at[place - 1] + (threshold - before) / (after - before) * (at[place] - at[place - 1])
-    )
+    before, after = values[place - 1 : place + 1]
+    start, end = at[place - 1 : place + 1]
+    return float(start + (threshold - before) / (after - before) * (end - start))

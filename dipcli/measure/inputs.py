@@ -36,6 +36,11 @@ class RunSource:
         return f"{self.source}/{self.run.name}"
 
     @property
+    def image(self) -> Image:
+        """The image that was fitted."""
+        return image_part(self.store, "target")
+
+    @property
     def projection(self) -> Projection | None:
         """The forward model of its fit, which maps frames to the target; None: there is none."""
         model = self.store.model

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,18 +15,18 @@ from dipcli.arrays import Floats
 from dipcli.degrade import Projection
 from dipcli.errors import DipError
 from dipcli.images import Image
+from dipcli.measure.base import OnError, fail, grouped, skipping
 from dipcli.measure.inputs import ImageSource, RunSource, Source, describe, read_reference
 from dipcli.measure.runs import nearest, projected_shape
 from dipcli.store import Run, image_part, is_store_name, open_store, runs_part, split_name
 
-S = TypeVar("S", bound=Source)
 Iterations = npt.NDArray[np.int64]
 Against = str | os.PathLike[str] | Image
 WORDS = ("auto", "runs", "target", "clean", "previous")
 PREVIOUS, TARGET = "previous", "target"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Still:
     """An image, the same at every iteration."""
 
@@ -37,6 +36,14 @@ class Still:
     @property
     def size(self) -> tuple[int, ...]:
         return self.pixels.shape
+
+    @property
+    def key(self) -> Hashable:
+        """What sides with the same frames share."""
+        return self
+
+    def frames(self, _: Collection[int | None]) -> Iterator[Floats]:
+        return itertools.repeat(self.pixels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,18 +62,29 @@ class Moving:
     def size(self) -> tuple[int, ...]:
         return projected_shape(self.run.size, self.projection)
 
+    @property
+    def key(self) -> Hashable:
+        """What sides with the same frames share; the label is the same for every `previous`."""
+        return self.run.label, self.before, self.projection is not None
+
+    @cached_property
+    def shown(self) -> dict[int, int]:
+        """The iteration of the frame at each iteration, of those saved at the first access.
+
+        Later ones of a growing run are ignored.
+        """
+        saved = self.run.iterations.tolist()
+        return dict(zip(saved[self.before :], saved, strict=False))
+
     @cached_property
     def iterations(self) -> Iterations:
-        """The iterations saved at the first access; later ones of a growing run are ignored."""
-        saved = self.run.iterations
-        return saved[1:] if self.before else saved
+        return np.array([*self.shown], np.int64)
 
-    def frame_at(self, iteration: int) -> int:
-        """The iteration of the frame to show: that one, or with `before` the saved one before."""
-        if not self.before:
-            return iteration
-        saved = self.run.iterations
-        return int(saved[np.searchsorted(saved, iteration) - 1])
+    def frames(self, at: Collection[int | None]) -> Iterator[Floats]:
+        """The frame at each of these iterations, in ascending order."""
+        only = {frame for iteration, frame in self.shown.items() if iteration in at}
+        for _, frame in self.run.frames(only):
+            yield self.projection(frame) if self.projection else frame
 
 
 Side = Still | Moving
@@ -81,6 +99,10 @@ class Pair:
     b: Side
     at: Sequence[int] = ()  # only the iterations nearest to these; empty: all
 
+    @property
+    def sides(self) -> Sides:
+        return self.a, self.b
+
     def check(self) -> None:
         """Refuse sides of different sizes, or without common iterations, before frames are read."""
         if self.a.size != self.b.size:
@@ -93,7 +115,7 @@ class Pair:
 
     @cached_property
     def iterations(self) -> list[int | None]:
-        moving = [side.iterations for side in (self.a, self.b) if isinstance(side, Moving)]
+        moving = [side.iterations for side in self.sides if isinstance(side, Moving)]
         if not moving:
             return [None]
         common = moving[0] if len(moving) == 1 else np.intersect1d(moving[0], moving[1])
@@ -101,95 +123,81 @@ class Pair:
             what = "no saved frames" if len(moving) == 1 else "no saved iteration in common"
             msg = f"{self.a.label} and {self.b.label} have {what}"
             raise DipError(msg)
-        return list(nearest(common, self.at) if len(self.at) else common.tolist())
+        return [*nearest(common, self.at)]
 
     @property
     def left_out(self) -> str:
         """A note about iterations that only one of two runs saved; "" if there are none."""
         if not (isinstance(self.a, Moving) and isinstance(self.b, Moving)) or self.b.before:
             return ""
-        one, other = len(self.a.iterations), len(self.b.iterations)
-        common = len(np.intersect1d(self.a.iterations, self.b.iterations))
-        if common == one == other:
+        one, other = self.a.iterations, self.b.iterations
+        common = np.intersect1d(one, other)
+        if len(common) == len(one) == len(other):
             return ""
         return (
-            f"{self.a.label} and {self.b.label} share {common} iterations "
-            f"of the {one} and the {other} that they saved"
+            f"{self.a.label} and {self.b.label} share {len(common)} iterations "
+            f"of the {len(one)} and the {len(other)} that they saved"
         )
 
 
 def pairs(
-    sources: Sequence[Source], against: Against = "auto", at: Sequence[int] = ()
-) -> Iterator[Pair | DipError]:
-    """The pairs to compare, and an error for each pair that cannot be compared."""
-    for sides in _sides(sources, against):
-        if isinstance(sides, DipError):
-            yield sides
-            continue
-        pair = Pair(*sides, at)
-        try:
-            pair.check()
-        except DipError as error:
-            yield error
-        else:
-            yield pair
+    sources: Sequence[Source],
+    against: Against = "auto",
+    at: Sequence[int] = (),
+    on_error: OnError = fail,
+) -> Iterator[Pair]:
+    """The pairs to compare; `on_error` gets the error of each that cannot be compared."""
+    for attempt in _attempts(sources, against, on_error):
+        with skipping(on_error):
+            for a, b in attempt:
+                pair = Pair(a, b, at)
+                with skipping(on_error):
+                    pair.check()
+                    yield pair
 
 
-def _sides(sources: Sequence[Source], against: Against) -> Iterator[Sides | DipError]:
+def _attempts(
+    sources: Sequence[Source], against: Against, on_error: OnError
+) -> Iterator[Iterator[Sides]]:
+    """The sides of all pairs, in groups: an error of one does not stop the others."""
     runs = [source for source in sources if isinstance(source, RunSource)]
     images = [source for source in sources if isinstance(source, ImageSource)]
     if against in ("auto", "runs"):
         if len(images) == 1:
-            yield DipError(f"{images[0].source} needs an image to compare with: --against IMAGE")
-        yield from _auto(runs) if against == "auto" else _between(runs)
-        yield from _between_images(images)
+            on_error(
+                DipError(f"{images[0].source} needs an image to compare with: --against IMAGE")
+            )
+        groups = grouped(runs, _target).values() if against == "auto" else [runs]
+        for group in groups:
+            alone = against == "auto" and len(group) == 1
+            yield _alone(*group) if alone else _between(group, on_error)
+        yield _between_images(images)
     elif isinstance(against, str) and against in WORDS:
         for image in images:
             msg = f"{image.source} is an image; --against {against} needs runs of a store"
-            yield DipError(msg)
-        yield from _each(runs, lambda run: _own(run, against))
+            on_error(DipError(msg))
+        yield from (_own(run, against) for run in runs)
     else:
         other = None if isinstance(against, Image) else _run(os.fspath(against))
-        yield from _each(sources, lambda source: _with(source, against, other))
-
-
-def _each(
-    sources: Sequence[S], sides: Callable[[S], Iterator[Sides]]
-) -> Iterator[Sides | DipError]:
-    """The sides of each source; an error of one does not stop the others."""
-    for source in sources:
-        try:
-            yield from sides(source)
-        except DipError as error:
-            yield error
-
-
-def _auto(runs: Sequence[RunSource]) -> Iterator[Sides | DipError]:
-    """For each target, its runs with each other; a single run with all it can be compared with."""
-    for group in _by_target(runs):
-        yield from _between(group) if len(group) > 1 else _each(group, _alone)
-
-
-def _by_target(runs: Sequence[RunSource]) -> list[list[RunSource]]:
-    """The runs that fit the same pixels, on the same scale, for the same task."""
-    groups: dict[tuple[object, ...], list[RunSource]] = {}
-    for run in runs:
-        attrs = run.store.attrs
-        key = tuple(attrs.get(name) for name in ("sha256", "scale", "offset", "task"))
-        groups.setdefault(key, []).append(run)
-    return list(groups.values())
+        yield from (_with(source, against, other) for source in sources)
 
 
 def uncompared(sources: Sequence[Source], against: Against) -> str:
     """A note about the runs that `auto` does not compare with each other; "" if there are none."""
-    groups = _by_target([source for source in sources if isinstance(source, RunSource)])
-    if against != "auto" or len(groups) < 2:
+    runs = [source for source in sources if isinstance(source, RunSource)]
+    targets = len({_target(run) for run in runs})
+    if against != "auto" or targets < 2:
         return ""
-    names = ", ".join(dict.fromkeys(run.source for group in groups for run in group))
+    names = ", ".join(dict.fromkeys(run.source for run in runs))
     return (
-        f"{names} have {len(groups)} different targets; runs of different targets are not compared "
+        f"{names} have {targets} different targets; runs of different targets are not compared "
         "with each other (--against runs compares all runs of equal size)"
     )
+
+
+def _target(run: RunSource) -> tuple[object, ...]:
+    """What runs of one target have in common."""
+    return tuple(run.store.attrs.get(name) for name in ("sha256", "scale", "offset", "task"))
 
 
 def _alone(run: RunSource) -> Iterator[Sides]:
@@ -201,15 +209,13 @@ def _alone(run: RunSource) -> Iterator[Sides]:
         yield from _own(run, PREVIOUS)
 
 
-def _between(runs: Sequence[RunSource]) -> Iterator[Sides | DipError]:
+def _between(runs: Sequence[RunSource], on_error: OnError) -> Iterator[Sides]:
     """Every two runs of equal size."""
     sized = []
     for run in map(_moving, runs):
-        try:
-            sized.append((run, run.size))
-        except DipError as error:
-            yield error
-    for (a, one), (b, other) in itertools.combinations(sized, 2):
+        with skipping(on_error):
+            sized.append((run.size, run))
+    for (one, a), (other, b) in itertools.combinations(sized, 2):
         if one == other:
             yield a, b
 
@@ -220,23 +226,20 @@ def _own(run: RunSource, part: str) -> Iterator[Sides]:
         yield _moving(run), Moving(PREVIOUS, run.run, before=True)
     else:
         still = Still(f"{run.source}/{part}", image_part(run.store, part).pixels)
-        yield (_projected(run) if part == TARGET else _moving(run)), still
+        yield _moving(run, projected=part == TARGET), still
 
 
 def _with(source: Source, against: Against, other: Moving | None) -> Iterator[Sides]:
     """A source with one run, or with one image on the scale of the source."""
     name = "image" if isinstance(against, Image) else os.fspath(against)
     if isinstance(source, ImageSource):
-        image = source.image
-        one: Side = Still(source.label, image.pixels)
+        one: Side = Still(source.label, source.image.pixels)
     else:
-        image = image_part(source.store, TARGET)
-        is_target = not isinstance(against, Image) and (split_name(name) or ("", ""))[1] == TARGET
-        one = _projected(source) if is_target else _moving(source)
+        one = _moving(source, projected=(split_name(name) or ("", ""))[1] == TARGET)
     if other is None:
         # `Pair.check` compares sizes: that of a run need not be its target's
         is_run = isinstance(source, RunSource)
-        still = read_reference(against, image, "--against", any_size=is_run)
+        still = read_reference(against, source.image, "--against", any_size=is_run)
         yield one, Still(name, still.pixels)
     elif other.label != one.label:
         yield one, other
@@ -263,10 +266,6 @@ def _between_images(images: Sequence[ImageSource]) -> Iterator[Sides]:
         yield Still(a.label, a.image.pixels), Still(b.label, b.image.on_scale_of(a.image))
 
 
-def _moving(run: RunSource) -> Moving:
-    return Moving(run.label, run.run)
-
-
-def _projected(run: RunSource) -> Moving:
-    """A run to compare with its target: through the forward model of its fit."""
-    return Moving(run.label, run.run, projection=run.projection)
+def _moving(run: RunSource, *, projected: bool = False) -> Moving:
+    """The frames of a run; to compare them with its target, through the forward model."""
+    return Moving(run.label, run.run, projection=run.projection if projected else None)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any
@@ -17,7 +17,7 @@ from dipcli.degrade import Projection
 from dipcli.errors import DipError, UsageError
 from dipcli.images import Image
 from dipcli.machine import cores
-from dipcli.measure.base import BANDS, Measure, Values, named_rows
+from dipcli.measure.base import BANDS, Measure, OnError, Progress, Values, fail, named_rows
 from dipcli.measure.fbc import onset
 from dipcli.measure.inputs import ImageSource, RunSource, Source, read_reference, sources
 from dipcli.registry import MEASURES, TASKS
@@ -25,7 +25,6 @@ from dipcli.store import Run, image_part
 
 ONSET = "onset"
 Reference = str | PathLike[str] | Image | Floats | None
-Progress = Callable[[str, int, int], object]  # label, done, total
 
 
 @dataclass
@@ -36,24 +35,15 @@ class Measurements:
     run: int | None
     measure: Measure
     best: int | None = None  # the iteration of the highest PSNR, if known
-    iterations: list[int] = field(default_factory=list)
-    values: list[Values] = field(default_factory=list)
-
-    def add(self, iteration: int | None, values: Values) -> None:
-        if iteration is not None:
-            self.iterations.append(iteration)
-        self.values.append(values)
+    values: dict[int | None, Values] = field(default_factory=dict)  # by iteration
 
     @property
     def iteration(self) -> npt.NDArray[np.int64]:
-        return np.array(self.iterations, np.int64)
+        return np.array([at for at in self.values if at is not None], np.int64)
 
     def column(self, name: str) -> Doubles:
         """One column: (iteration, place), or (iteration) for a measure without an axis."""
-        return np.array([values[name] for values in self.values])
-
-
-Frame = tuple[Measurements, int | None, Values]  # iteration None: an image
+        return np.array([values[name] for values in self.values.values()])
 
 
 def spectrum(
@@ -94,15 +84,18 @@ class SourceMeasure:
         at: Sequence[int] = (),
         thresholds: Sequence[float] = (0.5,),
         *,
-        on_error: Callable[[DipError], None] | None = None,
+        on_error: OnError = fail,
     ) -> None:
-        """`on_error` gets the error of a source that is skipped; without it, errors are raised."""
+        """`on_error` gets the error of a source that is skipped."""
         self.name = name
         self.measurements: list[Measurements] = []
         self._kept_name = "fbc" if name == ONSET else name
         self._kind: type[Measure] = MEASURES.find(self._kept_name)
         self._bands, self._at, self._thresholds = bands, at, thresholds
-        self._reference = reference
+        named = isinstance(reference, str) and reference in ("target", "clean")
+        self._part = str(reference) if named else self._kind.needs  # of the store of a run
+        self._image = None if named else reference  # an image of the user's, for all sources
+        self._is_default = reference is None
         self._on_error = on_error
 
     @property
@@ -117,13 +110,12 @@ class SourceMeasure:
         self, inputs: Sequence[Source], progress: Progress | None = None
     ) -> Iterator[dict[str, Any]]:
         """The rows of the table: for each frame and place on the axis, or the onsets."""
-        frames = self._frames(inputs, progress)
-        if self.name == ONSET:
-            yield from self._onsets(frames)
-            return
-        for measured, iteration, values in frames:
-            head = {"source": measured.source, "run": measured.run, "iteration": iteration}
-            yield from ({**head, **row} for row in measured.measure.rows(values))
+        for source in inputs:
+            rows = self._rows_of(source, progress)
+            if self.name != ONSET:
+                yield from rows
+            elif deque(rows, maxlen=1):  # the onsets follow when all frames are measured
+                yield from self._onsets(self.measurements[-1])
 
     def references(
         self, inputs: Sequence[Source]
@@ -133,86 +125,76 @@ class SourceMeasure:
             if isinstance(source, RunSource):
                 yield source.source, source.run, *self._reference_of(source)
 
-    def _onsets(self, every: Iterator[Frame]) -> Iterator[dict[str, Any]]:
-        """A row for each run, threshold and band, once all frames of the run are measured."""
-        for measured, frames in itertools.groupby(every, key=lambda frame: frame[0]):
-            for _ in frames:
-                pass
-            for level in self._thresholds:
-                first = onset(measured.iteration, measured.column("fbc"), level)
-                for band, iteration in zip(measured.measure.rows({}), first, strict=True):
-                    head = {"source": measured.source, "run": measured.run}
-                    yield {**head, **band, "threshold": level, "iteration": iteration}
+    def _onsets(self, measured: Measurements) -> Iterator[dict[str, Any]]:
+        """A row for each threshold and band."""
+        head = {"source": measured.source, "run": measured.run}
+        for level in self._thresholds:
+            first = onset(measured.iteration, measured.column("fbc"), level)
+            for band, iteration in zip(measured.measure.rows({}), first, strict=True):
+                yield {**head, **band, "threshold": level, "iteration": iteration}
 
-    def _frames(self, inputs: Sequence[Source], progress: Progress | None) -> Iterator[Frame]:
-        """The numbers of every frame, as it is read."""
-        for source in inputs:
-            try:
-                yield from self._frames_of(source, progress)
-            except UsageError:
-                raise
-            except DipError as error:
-                if self._on_error is None:
-                    raise
-                self._on_error(error)
+    def _rows_of(self, source: Source, progress: Progress | None) -> Iterator[dict[str, Any]]:
+        """The rows of the frames of a source, each as it is read."""
+        try:
+            measured, count, frames = self._begin(source)
+            self.measurements.append(measured)
+            for done, (iteration, values) in enumerate(frames, 1):
+                measured.values[iteration] = values
+                head = {"source": measured.source, "run": measured.run, "iteration": iteration}
+                yield from ({**head, **row} for row in measured.measure.rows(values))
+                if progress:
+                    progress(source.label, done, count)
+        except UsageError:
+            raise
+        except DipError as error:
+            self._on_error(error)
 
-    def _frames_of(self, source: Source, progress: Progress | None) -> Iterator[Frame]:
+    def _begin(
+        self, source: Source
+    ) -> tuple[Measurements, int, Iterator[tuple[int | None, Values]]]:
+        """The measurements to fill, and the number and the numbers of the frames."""
         reference, projection = self._reference_of(source)
-        frames: Iterator[tuple[int | None, Values]]
         if isinstance(source, ImageSource):
             if self.name == ONSET:
                 msg = f"{source.source} is an image; onset needs the frames of a run"
                 raise DipError(msg)
             measure = self._kind(reference, self._bands)
-            measured = Measurements(source.source, None, measure)
-            count, frames = 1, iter([(None, measure(source.image.pixels))])
-        else:
-            run = source.run
-            _check_size(source, reference, projection)
-            measure = self._kind(reference, self._bands)
-            recorded = not self._kind.needs or self._is_own(None, self._kind.needs)
-            count, frames = measure_frames(
-                run, self._kept_name, measure, self._at, recorded=recorded, projection=projection
-            )
-            measured = Measurements(source.source, run.number, measure, best_iteration(run))
-        self.measurements.append(measured)
-        for done, (iteration, values) in enumerate(frames, 1):
-            measured.add(iteration, values)
-            yield measured, iteration, values
-            if progress:
-                progress(source.label, done, count)
-
-    def _is_own(self, *names: str | None) -> bool:
-        """Whether the reference is one of these; an image of the user's never is."""
-        reference = self._reference
-        return (reference is None or isinstance(reference, str)) and reference in names
+            values = measure(source.image.pixels)
+            return Measurements(source.source, None, measure), 1, iter([(None, values)])
+        run = source.run
+        _check_size(source, reference, projection)
+        measure = self._kind(reference, self._bands)
+        measured = Measurements(source.source, run.number, measure, best_iteration(run))
+        own = self._image is None and self._part == self._kind.needs
+        recorded = own or not self._kind.needs
+        kept = recorded_values(run, self._kept_name, measure) if recorded else None
+        if kept is not None:  # the fit may have recorded more often than it saved frames
+            chosen = nearest(np.array([*kept], np.int64), self._at)
+            return measured, len(chosen), ((i, kept[i]) for i in chosen)
+        chosen = nearest(run.iterations, self._at)
+        project = projection or (lambda frame: frame)
+        frames = run.frames(set(chosen))
+        return measured, len(chosen), ((i, measure(project(frame))) for i, frame in frames)
 
     def _reference_of(self, source: Source) -> tuple[Floats, Projection | None]:
         """The reference of a source, and the projection of its frames to it.
 
         A measure that needs none gets an image of the right size.
         """
-        needs = self._kind.needs
+        if not self._kind.needs:
+            size = source.run.size if isinstance(source, RunSource) else source.image.pixels.shape
+            return np.zeros(size, np.float32), None
+        if self._image is not None:
+            is_run = isinstance(source, RunSource)
+            other = read_reference(self._image, source.image, "--reference", any_size=is_run)
+            return other.pixels, None
         if isinstance(source, ImageSource):
-            if not needs:
-                return source.image.pixels, None
-            if self._is_own(None, "target", "clean"):
-                msg = f"{self._kept_name} of the image {source.source} needs --reference IMAGE"
-                raise DipError(msg)
-            return self._read_reference(source.image), None
-        if not needs:
-            return np.zeros(source.run.size, np.float32), None
-        own = needs if self._reference is None else self._reference
-        if self._is_own(None) and own == "target":
+            msg = f"{self._kept_name} of the image {source.source} needs --reference IMAGE"
+            raise DipError(msg)
+        if self._is_default and self._part == "target":
             _check_resemblance(source)
-        if self._is_own(None, "target", "clean"):
-            projection = source.projection if own == "target" else None
-            return image_part(source.store, str(own)).pixels, projection
-        return self._read_reference(image_part(source.store, "target"), any_size=True), None
-
-    def _read_reference(self, image: Image, *, any_size: bool = False) -> Floats:
-        assert self._reference is not None
-        return read_reference(self._reference, image, "--reference", any_size=any_size).pixels
+        projection = source.projection if self._part == "target" else None
+        return image_part(source.store, self._part).pixels, projection
 
 
 def _check_resemblance(source: RunSource) -> None:
@@ -245,33 +227,13 @@ def projected_shape(size: tuple[int, ...], projection: Projection | None) -> tup
     return projection(np.zeros(size, np.float32)).shape if projection else size
 
 
-def measure_frames(
-    run: Run,
-    name: str,
-    measure: Measure,
-    at: Sequence[int],
-    *,
-    recorded: bool,
-    projection: Projection | None = None,
-) -> tuple[int, Iterator[tuple[int, Values]]]:
-    """The number of iterations, and the numbers of each.
-
-    With `recorded`, the numbers that the fit recorded are used: it may have recorded more often
-    than it saved frames. Frames are projected before they are measured.
-    """
-    kept = recorded_values(run, name, measure) if recorded else None
-    saved = run.iterations if kept is None else kept[0]
-    chosen = nearest(saved, at) if len(at) and len(saved) else saved.tolist()
-    if kept is not None:
-        rows = dict(zip(kept[0].tolist(), kept[1], strict=True))
-        return len(chosen), ((iteration, rows[iteration]) for iteration in chosen)
-    frames = run.frames(set(chosen))
-    project = projection or (lambda frame: frame)
-    return len(chosen), ((i, measure(project(frame))) for i, frame in frames)
-
-
 def nearest(saved: npt.NDArray[np.int64], wanted: Sequence[int]) -> list[int]:
-    """The saved iterations nearest to `wanted`, each once, ascending; of two, the lower one."""
+    """The saved iterations nearest to `wanted`, each once, ascending; of two, the lower one.
+
+    All are wanted where none is named.
+    """
+    if not len(wanted) or not len(saved):
+        return [*saved.tolist()]
     return sorted({int(saved[np.argmin(np.abs(saved - at))]) for at in wanted})
 
 
@@ -283,10 +245,8 @@ def best_iteration(run: Run) -> int | None:
     return int(run.iterations[int(np.nanargmax(psnr))])
 
 
-def recorded_values(
-    run: Run, name: str, measure: Measure
-) -> tuple[npt.NDArray[np.int64], list[Values]] | None:
-    """The iterations at which the fit recorded a measure, and its numbers; None if it did not."""
+def recorded_values(run: Run, name: str, measure: Measure) -> dict[int | None, Values] | None:
+    """The numbers of a measure by iteration, as the fit recorded them; None if it did not."""
     record = run.record
     kept = measure.kept_as(name)
     if any(array not in record for array in kept.values()):
@@ -294,5 +254,5 @@ def recorded_values(
     columns = {column: record[array] for column, array in kept.items()}
     if any(rows.size != len(rows) * measure.places for rows in columns.values()):
         return None  # recorded with another number of bands
-    count = len(record["iteration"])
-    return record["iteration"], [{c: rows[i] for c, rows in columns.items()} for i in range(count)]
+    saved = record["iteration"].tolist()
+    return {at: {c: rows[i] for c, rows in columns.items()} for i, at in enumerate(saved)}

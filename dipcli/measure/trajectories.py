@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,26 +11,15 @@ import numpy.typing as npt
 import scipy.fft
 
 from dipcli.arrays import Doubles, Floats
-from dipcli.errors import DipError
 from dipcli.images import as_image
 from dipcli.machine import cores
-from dipcli.measure.base import Axis, named_rows
+from dipcli.measure.base import Axis, Progress, Values, axis_rows, named_rows
 from dipcli.measure.convergence import Convergence, convergence
 from dipcli.measure.distance import Comparison
-from dipcli.measure.fourier import band_axis
 from dipcli.measure.inputs import sources
-from dipcli.measure.pairs import Against, Moving, Pair, Side, Still, pairs
+from dipcli.measure.pairs import Against, Pair, pairs
 
-Progress = Callable[[str, int, int], object]  # label, done, total
-SUMMARY = (
-    "first_convergence",
-    "first_sse",
-    "peak",
-    "peak_sse",
-    "second_convergence",
-    "second_sse",
-    "peak_ratio",
-)
+SUMMARY = Convergence._fields
 
 
 @dataclass
@@ -39,45 +28,33 @@ class Distances:
 
     pair: Pair
     axis: Axis  # of the bands; {} where the error is not split
-    numbers: list[dict[str, float]] = field(default_factory=list)  # sse, mse, psnr, ssim
-    by_band: list[Doubles] = field(default_factory=list)  # (band)
+    # by iteration: sse, mse, psnr, ssim; or sse (band)
+    values: dict[int | None, Values] = field(default_factory=dict)
 
     @property
     def iteration(self) -> npt.NDArray[np.int64]:
-        return np.array([at for at in self.pair.iterations if at is not None], np.int64)
+        return np.array([at for at in self.values if at is not None], np.int64)
 
     @property
     def sse(self) -> Doubles:
-        return np.array([row["sse"] for row in self.numbers])
+        """The squared error, (iteration) or (iteration, band)."""
+        return np.array([values["sse"] for values in self.values.values()])
 
     @property
-    def curves(self) -> Doubles:
-        """The error of each band, (iteration, band)."""
-        return np.array(self.by_band)
+    def head(self) -> dict[str, Any]:
+        return {"a": self.pair.a.label, "b": self.pair.b.label}
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """A row per iteration, or per iteration and band."""
-        head = {"a": self.pair.a.label, "b": self.pair.b.label}
-        for place, at in enumerate(self.pair.iterations):
-            if not self.axis:
-                yield {**head, "iteration": at, **self.numbers[place]}
-                continue
-            for band, sse in enumerate(self.by_band[place]):
-                yield {**head, "iteration": at, **self._band(band), "sse": sse}
+        for at, values in self.values.items():
+            for row in axis_rows(self.axis, values):
+                yield {**self.head, "iteration": at, **row}
 
     def convergences(self) -> Iterator[tuple[dict[str, Any], Convergence | None]]:
         """The band (none if the error is not split), and the three points of its curve."""
-        if not self.axis:
-            yield {}, self._points(self.sse)
-            return
-        for band, curve in enumerate(self.curves.T):
-            yield self._band(band), self._points(curve)
-
-    def _points(self, curve: Doubles) -> Convergence | None:
-        return convergence(self.iteration, curve) if len(self.iteration) else None
-
-    def _band(self, band: int) -> dict[str, Any]:
-        return {name: values[band] for name, values in self.axis.items()}
+        curves = self.sse.reshape(len(self.values), -1).T  # (band, iteration)
+        for band, curve in zip(axis_rows(self.axis, {}), curves, strict=True):
+            yield band, convergence(self.iteration, curve) if len(self.iteration) else None
 
 
 def trajdist(
@@ -95,53 +72,36 @@ def trajdist(
     `things` is a Store, a Run, an Image, a path, or a list of these; `against` what each is
     compared with, or "auto", "runs", "target", "clean" or "previous".
     """
-    wanted = []
     if isinstance(against, np.ndarray):
         against = as_image(against)[0]
-    for pair in pairs(sources(things), against, at):
-        if isinstance(pair, DipError):
-            raise pair
-        wanted.append(pair)
-    comparison = Comparison(luma=luma, border=border, ssim=ssim)
+    wanted = list(pairs(sources(things), against, at))
+    comparison = Comparison(bands, ssim=ssim, luma=luma, border=border)
     with scipy.fft.set_workers(cores()):
-        distances = compare(wanted, comparison, bands)
-    names = columns(bands, summary=summary, ssim=ssim)
+        distances = compare(wanted, comparison)
+    names = columns(comparison, summary=summary)
     return named_rows("TrajdistRow", names, table(distances, summary=summary))
 
 
-def columns(bands: int | None, *, summary: bool = False, ssim: bool = False) -> list[str]:
+def columns(comparison: Comparison, *, summary: bool = False) -> list[str]:
     """The columns of the table."""
     if summary:
-        return ["a", "b", *(["band", "low", "high"] if bands else []), *SUMMARY]
-    if bands:
-        return ["a", "b", "iteration", "band", "low", "high", "sse"]
-    return ["a", "b", "iteration", "sse", "mse", "psnr", *(["ssim"] if ssim else [])]
+        return ["a", "b", *comparison.axis, *SUMMARY]
+    return ["a", "b", "iteration", *comparison.axis, *comparison.columns]
 
 
 def table(distances: Sequence[Distances], *, summary: bool = False) -> Iterator[dict[str, Any]]:
     """The rows of the table."""
-    if summary:
-        yield from summaries(distances)
-        return
-    for one in distances:
-        yield from one.rows()
+    return summaries(distances) if summary else (row for one in distances for row in one.rows())
 
 
 def compare(
-    pairs: Sequence[Pair],
-    comparison: Comparison,
-    bands: int | None = None,
-    progress: Progress | None = None,
+    pairs: Sequence[Pair], comparison: Comparison, progress: Progress | None = None
 ) -> list[Distances]:
     """Compare all pairs in one pass; memory holds one frame of each run, and the numbers."""
-    axis = band_axis(bands) if bands else {}
-    distances = {id(pair): Distances(pair, axis) for pair in pairs}
+    distances = {id(pair): Distances(pair, comparison.axis) for pair in pairs}
     steps = sum(len(pair.iterations) for pair in pairs)
-    for done, (pair, _, one, other) in enumerate(walk(pairs), 1):
-        result = distances[id(pair)]
-        result.numbers.append(comparison.between(one, other))
-        if bands:
-            result.by_band.append(comparison.by_band(one, other, bands))
+    for done, (pair, at, one, other) in enumerate(walk(pairs), 1):
+        distances[id(pair)].values[at] = comparison(one, other)
         if progress:
             progress("trajdist", done, steps)
     return list(distances.values())
@@ -151,9 +111,7 @@ def summaries(distances: Sequence[Distances]) -> Iterator[dict[str, Any]]:
     """A row per pair, or per pair and band: where they converge, part, and converge again."""
     for one in distances:
         for band, points in one.convergences():
-            values = (*points, points.peak_ratio) if points else [None] * len(SUMMARY)
-            row = dict(zip(SUMMARY, values, strict=True))
-            yield {"a": one.pair.a.label, "b": one.pair.b.label, **band, **row}
+            yield {**one.head, **band, **(points._asdict() if points else dict.fromkeys(SUMMARY))}
 
 
 def unmet(distances: Sequence[Distances]) -> Iterator[str]:
@@ -169,44 +127,15 @@ def unmet(distances: Sequence[Distances]) -> Iterator[str]:
 
 def walk(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, int | None, Floats, Floats]]:
     """All pairs at each of their iterations, in step: a frame is read once for all its pairs."""
-    readers: dict[tuple[str, bool, bool], _Reader] = {}
-    steps = {step for pair in pairs for step in pair.iterations}
-    for side in (side for pair in pairs for side in (pair.a, pair.b)):
-        if isinstance(side, Moving) and _key(side) not in readers:
-            readers[_key(side)] = _Reader(side, steps)
-    shared = {id(pair): set(pair.iterations) for pair in pairs}
-
-    def image(side: Side, iteration: int | None) -> Floats:
-        if isinstance(side, Still):
-            return side.pixels
-        assert iteration is not None
-        return readers[_key(side)].at(iteration)
-
-    for step in sorted(steps, key=lambda step: -1 if step is None else step):
+    steps = {id(pair): set(pair.iterations) for pair in pairs}
+    sides = {side.key: side for pair in pairs for side in pair.sides}
+    wanted: dict[Hashable, set[int | None]] = {key: set() for key in sides}
+    for pair in pairs:
+        for side in pair.sides:
+            wanted[side.key] |= steps[id(pair)]
+    readers = {key: side.frames(wanted[key]) for key, side in sides.items()}
+    for step in sorted(set().union(*wanted.values()), key=lambda at: -1 if at is None else at):
+        frames = {key: next(readers[key]) for key in sides if step in wanted[key]}
         for pair in pairs:
-            if step in shared[id(pair)]:
-                yield pair, step, image(pair.a, step), image(pair.b, step)
-
-
-def _key(side: Moving) -> tuple[str, bool, bool]:
-    """The run and how its frames are shown; the label alone is the same for every `previous`."""
-    return side.run.label, side.before, side.projection is not None
-
-
-class _Reader:
-    """Reads the frames of a run once, in ascending order; a frame may be requested repeatedly."""
-
-    def __init__(self, side: Moving, steps: Collection[int | None]) -> None:
-        saved = side.run.iterations if side.before else side.iterations
-        # an iteration shows its own frame, or with `before` the one saved before it
-        shown = zip(side.iterations.tolist(), saved.tolist(), strict=False)
-        self._shown = {at: frame for at, frame in shown if at in steps}
-        frames = side.run.frames(set(self._shown.values()))
-        project = side.projection
-        self._frames = ((i, project(frame)) for i, frame in frames) if project else frames
-        self._now, self._frame = next(self._frames)
-
-    def at(self, iteration: int) -> Floats:
-        while self._now < self._shown[iteration]:
-            self._now, self._frame = next(self._frames)
-        return self._frame
+            if step in steps[id(pair)]:
+                yield pair, step, frames[pair.a.key], frames[pair.b.key]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
@@ -13,16 +13,18 @@ import scipy.fft
 from dipcli import __version__
 from dipcli.errors import DipError
 from dipcli.machine import cores
-from dipcli.measure.trajectories import Distances, Progress, summaries
-from dipcli.report.distances import choose_pairs, compare_all
-from dipcli.report.rows import RunFacts
-from dipcli.report.stores import StoreRuns, status
+from dipcli.measure.base import OnError, Progress, skipping
+from dipcli.measure.distance import Comparison
+from dipcli.measure.inputs import RunSource
+from dipcli.measure.pairs import Pair, pairs
+from dipcli.measure.trajectories import Distances, compare, summaries
+from dipcli.report.stores import RunFacts, StoreRuns
 from dipcli.store import Run
 from dipcli.store.attributes import plain
 
 SCHEMA = 1
+MOST = 100  # pairs to compare
 PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "zarr", "matplotlib")
-OnError = Callable[[DipError], object]
 
 
 def report(
@@ -37,8 +39,8 @@ def report(
     `on_error` gets the error of each store, run or pair that cannot be read; the rest is reported.
     """
     with scipy.fft.set_workers(cores()):
-        pairs, left_out, notes = choose_pairs(stores)
-        distances = compare_all(pairs, progress, on_error)
+        chosen, left_out, notes = _choose_pairs(stores)
+        distances = _compare(chosen, progress, on_error)
         numbers = document(stores, distances, left_out, notes, on_error)
         if form == "json":
             text = json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -47,6 +49,37 @@ def report(
 
             text = render(form, numbers, stores, distances, title, progress, on_error)
     return text.encode(errors="backslashreplace"), numbers["notes"]  # a name may be no text
+
+
+def _choose_pairs(stores: Sequence[StoreRuns]) -> tuple[list[Pair], int, list[str]]:
+    """The pairs that `dip trajdist` compares by default, how many were left out, and notes."""
+    sources = [RunSource(one.name, run, one.store) for one in stores for run in one.runs]
+    chosen: list[Pair] = []
+    notes: list[str] = []
+    left_out = 0
+    for pair in pairs(sources, on_error=lambda error: notes.append(str(error))):
+        if len(chosen) == MOST:
+            left_out += 1
+            continue
+        chosen.append(pair)
+        if pair.left_out:
+            notes.append(pair.left_out)
+    if left_out:
+        notes.append(
+            f"only the first {MOST} pairs are compared; {left_out} more pairs are left out"
+        )
+    return chosen, left_out, notes
+
+
+def _compare(pairs: Sequence[Pair], progress: Progress, on_error: OnError) -> list[Distances]:
+    """Compare all pairs in one pass; pair by pair if a frame is unreadable, to keep the others."""
+    try:
+        return compare(pairs, Comparison(), progress)
+    except DipError as error:
+        if len(pairs) == 1:
+            on_error(error)
+            return []
+    return [one for pair in pairs for one in _compare([pair], progress, on_error)]
 
 
 def document(
@@ -76,20 +109,18 @@ def _store(one: StoreRuns, on_error: OnError) -> dict[str, Any]:
     attrs = one.store.attrs
     runs = []
     for run in one.runs:
-        try:
+        with skipping(on_error):
             runs.append(_run(one, run))
-        except DipError as error:
-            on_error(error)
     copied = {key: attrs.get(key) for key in ("image", "sha256", "task", "version")}
     return {"path": one.name, "label": one.label, **copied, "runs": runs}
 
 
 def _run(one: StoreRuns, run: Run) -> dict[str, Any]:
-    facts = RunFacts(one.store, run)
+    facts = RunFacts(one, run)
     return {
         "run": run.number,
         "seed": facts.lookup("seed"),
-        "status": status(facts.attrs),
+        "status": facts.status,
         "seconds": facts.lookup("seconds"),
         "config": facts.lookup("config") or {},
         "final": {n: facts.at(facts.last, n) for n in ("iteration", "loss", "psnr", "ssim")},

@@ -10,17 +10,21 @@ from matplotlib.figure import Figure
 
 from dipcli.arrays import Doubles
 from dipcli.figures import canvas
+from dipcli.figures.curves import Mark, Series
 from dipcli.figures.distances import distance_figure
 from dipcli.figures.measures import measure_figure
-from dipcli.figures.series import BEST, Mark, Series, series
-from dipcli.figures.spectra import Curve, spectra
+from dipcli.figures.series import BEST, series
+from dipcli.figures.spectra import spectra
 from dipcli.measure.runs import Measurements, best_iteration
 from dipcli.measure.trajectories import Distances
 from dipcli.report.frames import RunView, few
+from dipcli.report.pictures import uri
 from dipcli.report.stores import lookup
 
 SPELLED = 6  # runs whose numbers the text of a figure contains
 SPECTRA = 6  # frames of a run with a spectrum in the figure
+# viewers of Markdown refuse embedded SVG
+FORMATS = {"html": ("svg", "image/svg+xml"), "md": ("png", "image/png")}
 
 Labels = Mapping[str, str]  # of stores, by name
 Described = tuple[Figure, str] | None  # None: there is nothing to draw
@@ -31,14 +35,15 @@ class PageFigure(NamedTuple):
 
     key: str
     title: str
-    data: bytes
+    uri: str
     alt: str
 
 
 def figures(
     views: Sequence[RunView], distances: Sequence[Distances], form: str
 ) -> Iterator[PageFigure]:
-    """Draw all figures for which there are numbers, as svg or png."""
+    """Draw all figures for which there are numbers; form is that of the page."""
+    figure_form, kind = FORMATS[form]
     labels = {view.store.name: view.store.label for view in views}
     kinds: dict[str, tuple[str, Callable[[], Described]]] = {
         "loss": ("Loss", lambda: _series(views, "loss", "loss", log=True)),
@@ -52,7 +57,7 @@ def figures(
         described = draw()
         if described is not None:
             figure, alt = described
-            yield PageFigure(key, title, canvas.encode(figure, form), alt)
+            yield PageFigure(key, title, uri(canvas.encode(figure, figure_form), kind), alt)
 
 
 def _series(views: Sequence[RunView], name: str, quantity: str, *, log: bool) -> Described:
@@ -66,12 +71,9 @@ def _series(views: Sequence[RunView], name: str, quantity: str, *, log: bool) ->
         marks = tuple(_marks(view))
         curve = Series(view.run.name, iteration, values, marks)
         stores.setdefault(view.store.label, []).append(curve)
-        first, last = known[[0, -1]]
+        first, last = (f"{values[i]:.4g} at iteration {iteration[i]}" for i in known[[0, -1]])
         choices = "".join(f", {mark.name} at iteration {mark.iteration}" for mark in marks)
-        sentences.append(
-            f"{view.name}: from {values[first]:.4g} at iteration {iteration[first]} "
-            f"to {values[last]:.4g} at iteration {iteration[last]}{choices}"
-        )
+        sentences.append(f"{view.name}: from {first} to {last}{choices}")
     if not stores:
         return None
     return series(stores, quantity, log=log), _alt(f"{quantity} against iteration", sentences)
@@ -99,50 +101,51 @@ def _marks(view: RunView) -> Iterator[Mark]:
         yield Mark(BEST, best)
 
 
-def _measurements(views: Sequence[RunView], name: str) -> list[Measurements]:
-    every = [view.measurements[name] for view in views if name in view.measurements]
-    return [one for one in every if one.iterations]
-
-
 def _bands(views: Sequence[RunView], labels: Labels) -> Described:
-    measurements = _measurements(views, "fbc")
-    if not measurements:
-        return None
-    sentences = []
-    for one in measurements:
-        first, last = one.column("fbc")[[0, -1]]
-        changes = ", ".join(f"{a:.2g} to {b:.2g}" for a, b in zip(first, last, strict=True))
-        sentences.append(f"{labels[one.source]} run-{one.run}, from the lowest band up: {changes}")
-    topic = f"frequency-band correspondence with the {_reference(views)} against iteration"
-    return measure_figure("fbc", measurements, labels), _alt(topic, sentences)
+    def changes(one: Measurements) -> str:
+        pairs = zip(*one.column("fbc")[[0, -1]], strict=True)
+        return ", from the lowest band up: " + ", ".join(f"{a:.2g} to {b:.2g}" for a, b in pairs)
+
+    topic = "frequency-band correspondence with the {} against iteration"
+    return _measure(views, labels, "fbc", topic, changes)
 
 
 def _error(views: Sequence[RunView], labels: Labels) -> Described:
-    measurements = _measurements(views, "error")
+    def ends(one: Measurements) -> str:
+        last = one.column("relative")[-1][1:]  # without ring 0, the mean of the image
+        if not len(last):
+            return ""
+        return (
+            f": at the last iteration the relative error is {last[0]:.2g} at the lowest frequency "
+            f"and {last[len(last) // 2]:.2g} at the middle one"
+        )
+
+    topic = "heat map of the power of the error over that of the {}, by frequency and iteration"
+    return _measure(views, labels, "error", topic, ends)
+
+
+def _measure(
+    views: Sequence[RunView],
+    labels: Labels,
+    name: str,
+    topic: str,
+    numbers: Callable[[Measurements], str],
+) -> Described:
+    """The figure of a measure; `topic` has a place for the reference."""
+    every = [view.measurements[name] for view in views if name in view.measurements]
+    measurements = [one for one in every if one.values]
     if not measurements:
         return None
-    sentences = []
-    for one in measurements:
-        last = one.column("relative")[-1][1:]  # without ring 0, the mean of the image
-        if len(last):
-            sentences.append(
-                f"{labels[one.source]} run-{one.run}: at the last iteration the relative error is "
-                f"{last[0]:.2g} at the lowest frequency and {last[len(last) // 2]:.2g} at the "
-                "middle one"
-            )
-    topic = f"heat map of the power of the error over that of the {_reference(views)}"
-    alt = _alt(f"{topic}, by frequency and iteration", sentences)
-    return measure_figure("error", measurements, labels), alt
-
-
-def _reference(views: Sequence[RunView]) -> str:
-    return " or ".join(dict.fromkeys(view.reference for view in views if view.reference))
+    texts = [(f"{labels[one.source]} run-{one.run}", numbers(one)) for one in measurements]
+    reference = " or ".join(dict.fromkeys(view.reference for view in views if view.reference))
+    alt = _alt(topic.format(reference), [run + text for run, text in texts if text])
+    return measure_figure(name, measurements, labels), alt
 
 
 def _spectra(views: Sequence[RunView]) -> Described:
     panels = {
         view.name: [
-            Curve(str(frame.iteration), view.frequency, frame.power)
+            Series(str(frame.iteration), view.frequency, frame.power)
             for frame in few(view.frames, SPECTRA)
         ]
         for view in views
@@ -162,8 +165,8 @@ def _distances(distances: Sequence[Distances], labels: Labels) -> Described:
     for one in curves:
         points = next(iter(one.convergences()))[1]
         three = (
-            f"first convergence at {points.first}, peak at {points.peak}, "
-            f"second convergence at {points.second}"
+            f"first convergence at {points.first_convergence}, peak at {points.peak}, "
+            f"second convergence at {points.second_convergence}"
             if points
             else "no peak between two convergences"
         )

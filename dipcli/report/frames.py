@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from dipcli.arrays import Doubles, Floats
-from dipcli.errors import DipError
-from dipcli.measure.base import BANDS, Measure
+from dipcli.measure.base import BANDS, Measure, OnError, Progress, skipping
 from dipcli.measure.runs import Measurements, best_iteration, recorded_values
-from dipcli.measure.trajectories import Progress
 from dipcli.registry import MEASURES
 from dipcli.report.pictures import webp
 from dipcli.report.stores import StoreRuns, lookup
@@ -97,17 +95,15 @@ def view_runs(
     runs: Sequence[tuple[StoreRuns, Run, Mapping[str, Any]]],
     side: int,
     progress: Progress,
-    on_error: Callable[[DipError], object],
+    on_error: OnError,
 ) -> list[RunView]:
     """Read the frames of runs; a run with an unreadable frame keeps those before it."""
     views = []
     for store, run, numbers in runs:
         view = RunView(store, run, numbers)
         views.append(view)
-        try:
+        with skipping(on_error):
             _read_frames(view, ROOM // len(runs), side, progress)
-        except DipError as error:
-            on_error(error)
     return views
 
 
@@ -116,8 +112,9 @@ def _read_frames(view: RunView, room: int, side: int, progress: Progress) -> Non
     power = MEASURES["power"](np.zeros(size, np.float32), BANDS)
     view.frequency = power.axis["frequency"]
     reference = None
-    for name, image in _references(view.store):
-        if image.shape == size:
+    images = {"target": view.store.store.target, "clean": view.store.store.clean}
+    for name, image in images.items():
+        if image is not None and image.shape == size:
             view.spectra[name] = power(image)["power"]
             # a blurred or partly sensed target is no reference for a frame that is neither
             if reference is None and not (name == "target" and view.store.store.model):
@@ -128,31 +125,21 @@ def _read_frames(view: RunView, room: int, side: int, progress: Progress) -> Non
     measures = {} if reference is None else dict(_measures(view, reference))
     for place, (iteration, frame) in enumerate(run.frames()):
         for name, measure in measures.items():
-            view.measurements[name].add(iteration, measure(frame))
+            view.measurements[name].values[iteration] = measure(frame)
         if selection.wants(place):
             selection.add(place, iteration, frame, power(frame)["power"])
             view.frames = selection.frames
         progress(f"report {run.label}", place + 1, len(saved))
 
 
-def _references(one: StoreRuns) -> Iterator[tuple[str, Floats]]:
-    yield "target", one.store.target
-    clean = one.store.clean
-    if clean is not None:
-        yield "clean", clean
-
-
 def _measures(view: RunView, reference: Floats) -> Iterator[tuple[str, Measure]]:
     """The measures to take of each frame: those that the fit did not record."""
     for name in PLOTTED:
         measure = MEASURES[name](reference, BANDS)
-        best = best_iteration(view.run)
-        measurements = Measurements(view.store.name, view.run.number, measure, best)
-        view.measurements[name] = measurements
         is_target = view.reference == "target"
         recorded = recorded_values(view.run, name, measure) if is_target else None
+        best = best_iteration(view.run)
+        about = view.store.name, view.run.number, measure, best
+        view.measurements[name] = Measurements(*about, recorded or {})
         if recorded is None:
             yield name, measure
-            continue
-        for iteration, values in zip(*recorded, strict=True):
-            measurements.add(int(iteration), values)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jinja2
 import numpy as np
 from markupsafe import Markup
 
 from dipcli.arrays import Floats
-from dipcli.errors import DipError
-from dipcli.measure.trajectories import SUMMARY, Distances, Progress
+from dipcli.measure.base import OnError, Progress, skipping
+from dipcli.measure.trajectories import SUMMARY, Distances
 from dipcli.report.commands import commands, description
 from dipcli.report.figures import figures
 from dipcli.report.frames import MOST_RUNS, RunView, few, view_runs
@@ -24,8 +24,6 @@ from dipcli.report.stores import StoreRuns, lookup
 from dipcli.store import Run
 
 TEMPLATES = Path(__file__).parent / "templates"
-# figures of a page: viewers of Markdown refuse embedded SVG
-FIGURES = {"html": ("svg", "image/svg+xml"), "md": ("png", "image/png")}
 MARKUP = set("\\`*_{}[]<>()#+!|&~$")  # characters that Markdown may read as markup
 SIDE, SMALL_SIDE = 512, 256  # pixels of an image at most; the latter for more stores than MANY
 MANY = 4
@@ -46,19 +44,6 @@ OVERVIEW = {
 }
 
 
-class Picture(NamedTuple):
-    """An image of a store."""
-
-    title: str
-    uri: str
-    width: int
-    height: int
-
-    @property
-    def is_small(self) -> bool:
-        return max(self.width, self.height) < PIXELATED
-
-
 def render(
     form: str,
     document: dict[str, Any],
@@ -66,7 +51,7 @@ def render(
     distances: Sequence[Distances],
     title: str,
     progress: Progress,
-    on_error: Callable[[DipError], object],
+    on_error: OnError,
 ) -> str:
     """The page as html or md; it adds to the notes of the document."""
     runs = list(_runs(document, stores))
@@ -78,7 +63,6 @@ def render(
         runs = runs[:MOST_RUNS]
     side = SIDE if len(stores) <= MANY else SMALL_SIDE
     views = view_runs(runs, side, progress, on_error)
-    figure_form, kind = FIGURES[form]
     sections = (_store(one, views, document, side, on_error) for one in stores)
     context = {
         "title": title or _title(document),
@@ -87,10 +71,7 @@ def render(
         "rows": list(_overview(document)),
         "stores": [section for section in sections if section],
         "players": [_player(view) for view in views if view.frames] if form == "html" else [],
-        "figures": [
-            {"key": one.key, "title": one.title, "alt": one.alt, "uri": uri(one.data, kind)}
-            for one in figures(views, distances, figure_form)
-        ],
+        "figures": list(figures(views, distances, form)),
         "summary": SUMMARY,
         "wide": WIDE,
         "high": HIGH,
@@ -126,11 +107,11 @@ def _store(
     views: Sequence[RunView],
     document: Mapping[str, Any],
     side: int,
-    on_error: Callable[[DipError], object],
+    on_error: OnError,
 ) -> dict[str, Any] | None:
     """The section of a store; None if the store cannot be read."""
     runs = next(store for store in document["stores"] if store["path"] == one.name)["runs"]
-    try:
+    with skipping(on_error):
         return {
             "label": one.label,
             "description": description(one, runs),
@@ -138,66 +119,60 @@ def _store(
             "commands": commands(one, runs[0]) if runs else [],
             "runs": runs,
         }
-    except DipError as error:
-        on_error(error)
-        return None
+    return None
 
 
-def _pictures(one: StoreRuns, views: Sequence[RunView], side: int) -> Iterator[Picture]:
+def _pictures(one: StoreRuns, views: Sequence[RunView], side: int) -> Iterator[dict[str, Any]]:
     """The target, the restored image or last frame of each run, and the clean image."""
     if not views:  # the store is beyond MOST_RUNS
         return
     target, clean = one.store.target, one.store.clean
-    yield _picture("Target", target, side)
+    yield {"title": "Target", **_picture(target, side)}
     for view in views:
         number = f" {view.run.name}" if len(one.runs) > 1 else ""
         estimate = view.run.estimate
         if estimate is not None:
             psnr = lookup(view.numbers, "chosen", "psnr")
             decibels = f", {psnr:.2f} dB" if isinstance(psnr, float) else ""
-            yield _picture(f"Restored{number}{decibels}", estimate, side)
+            yield {"title": f"Restored{number}{decibels}", **_picture(estimate, side)}
         elif view.frames:
             last = view.frames[-1]
-            width, height = _size(view.run.size, side)
-            name = f"Last frame{number}, iteration {last.iteration}"
-            yield Picture(name, uri(last.picture), width, height)
+            title = f"Last frame{number}, iteration {last.iteration}"
+            yield {"title": title, "uri": uri(last.picture), **_size(view.run.size, side)}
     if clean is not None:
-        yield _picture("Clean", clean, side)
+        yield {"title": "Clean", **_picture(clean, side)}
 
 
-def _picture(title: str, pixels: Floats, side: int) -> Picture:
-    width, height = _size(pixels.shape, side)
-    return Picture(title, uri(webp(pixels, side)), width, height)
+def _picture(pixels: Floats, side: int) -> dict[str, Any]:
+    return {"uri": uri(webp(pixels, side)), **_size(pixels.shape, side)}
 
 
-def _size(shape: Sequence[int], side: int) -> tuple[int, int]:
+def _size(shape: Sequence[int], side: int) -> dict[str, int]:
     """Width and height on the page."""
-    _, height, width = shape
-    shrink = min(1, side / max(height, width))
-    return max(1, round(width * shrink)), max(1, round(height * shrink))
+    shrink = min(1, side / max(shape[1:]))
+    height, width = (max(1, round(length * shrink)) for length in shape[1:])
+    return {"width": width, "height": height, "is_small": max(width, height) < PIXELATED}
 
 
 def _player(view: RunView) -> dict[str, Any]:
     """The frames of a run, with their spectra as SVG paths."""
     spectra = [*view.spectra.values(), *(frame.power for frame in view.frames)]
     axes = SpectrumAxes(view.frequency, spectra)
-    losses, psnrs = (_by_iteration(view, name) for name in ("loss", "psnr"))
+    numbers = {"loss {:.4g}": _by_iteration(view, "loss")}
+    numbers["PSNR {:.2f} dB"] = _by_iteration(view, "psnr")
     frames = []
     for frame in view.frames:
-        loss, psnr = losses.get(frame.iteration), psnrs.get(frame.iteration)
-        words = [f"iteration {frame.iteration}"]
-        words += [f"loss {loss:.4g}"] if loss is not None else []
-        words += [f"PSNR {psnr:.2f} dB"] if psnr is not None else []
+        at = frame.iteration
+        words = [text.format(values[at]) for text, values in numbers.items() if at in values]
         frames.append(
             {
-                "at": frame.iteration,
-                "words": ", ".join(words),
+                "at": at,
+                "words": ", ".join([f"iteration {at}", *words]),
                 "picture": uri(frame.picture),
                 "path": axes.path(frame.power),
             }
         )
     places = {frame.iteration: place for place, frame in enumerate(view.frames)}
-    width, height = _size(view.run.size, SIDE)
     return {
         "name": view.name,
         "frames": frames,
@@ -208,9 +183,7 @@ def _player(view: RunView) -> dict[str, Any]:
         ],
         "axes": axes,
         "paths": {name: axes.path(power) for name, power in view.spectra.items()},
-        "width": width,
-        "height": height,
-        "small": max(width, height) < PIXELATED,
+        **_size(view.run.size, SIDE),
     }
 
 
