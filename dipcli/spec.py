@@ -180,3 +180,25 @@ def _read_positional(wanted: list[Field[Any]], words: str, *, greedy: bool) -> d
         msg = f"it needs {count}"
         raise UsageError(msg)
     return {f.name: read(_kind(f), f.name, part) for f, part in zip(wanted, parts, strict=False)}
+
+
+# -- comma lists of options ----------------------------------------------------------------------
+
+
+def whole_numbers(text: str, option: str) -> list[int]:
+    """Read a comma list such as `0,50,400`; an empty text is an empty list."""
+    return [int(n) for n in numbers(text, option, int, "whole numbers from 0")] if text else []
+
+
+def numbers(
+    text: str, option: str, kind: type[float], wanted: str, most: float = math.inf
+) -> list[float]:
+    """Read a comma list of numbers from 0 to `most`; `wanted` describes them in an error."""
+    try:
+        values = [kind(word) for word in text.split(",")]
+    except ValueError:
+        values = [-1]
+    if not all(0 <= value <= most for value in values):
+        msg = f"{option} must be a comma list of {wanted}, not {text!r}"
+        raise UsageError(msg)
+    return values

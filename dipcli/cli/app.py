@@ -159,7 +159,7 @@ def _dip(
     if version:
         sys.stdout.write(f"dip {__version__}\n")
         if verbose:
-            from dipcli.cli.environment import lines
+            from dipcli.environment import lines
 
             sys.stdout.write("".join(f"{line}\n" for line in lines()))
         raise typer.Exit

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dipcli import files
 from dipcli.cli import console, streams
 from dipcli.errors import DipError, UsageError
+from dipcli.figures import file_format
 from dipcli.measure.inputs import Source, image_sources, store_sources
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-FIGURES = (".svg", ".png", ".pdf")
 
 
 class Failures:
@@ -57,25 +55,6 @@ def _sources_of(item: streams.Input, **reading: str | None) -> Iterator[Source]:
     return image_sources(item.name, streams.read_images(item, **reading))  # type: ignore[arg-type]
 
 
-def whole_numbers(text: str, option: str) -> list[int]:
-    """Read a comma list such as `0,50,400`; an empty text is an empty list."""
-    return [int(n) for n in numbers(text, option, int, "whole numbers from 0")] if text else []
-
-
-def numbers(
-    text: str, option: str, kind: type[float], wanted: str, most: float = math.inf
-) -> list[float]:
-    """Read a comma list of numbers from 0 to `most`; `wanted` describes them in an error."""
-    try:
-        values = [kind(word) for word in text.split(",")]
-    except ValueError:
-        values = [-1]
-    if not all(0 <= value <= most for value in values):
-        msg = f"{option} must be a comma list of {wanted}, not {text!r}"
-        raise UsageError(msg)
-    return values
-
-
 def check_plot(plot: str | None, form: str | None) -> None:
     """Refuse, before the work, a figure that cannot be written.
 
@@ -85,34 +64,13 @@ def check_plot(plot: str | None, form: str | None) -> None:
         msg = "--plot - and the rows cannot both go to stdout: add --format none, or name a file"
         raise UsageError(msg)
     if plot not in (None, "-"):
-        _figure_format(plot)
+        file_format(plot)
         files.check(Path(plot), force=True)
-
-
-def _figure_format(plot: str) -> str:
-    """The format by the extension; svg for stdout and devices, which have none."""
-    suffix = Path(plot).suffix.lower()
-    if suffix in FIGURES:
-        return suffix.removeprefix(".")
-    if plot == "-" or plot.startswith("/dev/"):
-        return "svg"
-    msg = f"--plot {plot} must end in {', '.join(FIGURES)}"
-    raise UsageError(msg)
-
-
-def panel_labels(sources: Sequence[str], labels: str | None) -> dict[str, str]:
-    """The titles of panels by source: from `--label`, or the names of the sources."""
-    names = list(dict.fromkeys(sources))
-    titles = names if labels is None else labels.split(",")
-    if len(titles) != len(names):
-        msg = f"--label has {len(titles)} names, and there are {len(names)} panels"
-        raise UsageError(msg)
-    return dict(zip(names, titles, strict=True))
 
 
 def write_plot(plot: str, figure: Figure, *, force: bool) -> None:
     """Write a figure, whole or not at all."""
     from dipcli.figures import canvas
 
-    data = canvas.encode(figure, _figure_format(plot))
+    data = canvas.encode(figure, file_format(plot))
     streams.write_and_tell(plot, data, force=force)

@@ -275,38 +275,11 @@ class _Work:
 
 
 def _announce(fits: Iterable[tuple[Job, int]], parallel: int) -> None:
-    """Say what is going to be done, so many runs of each job, and roughly how long it takes."""
-    alike: dict[Any, list[Job]] = {}
-    for job, runs in fits:
-        if runs:
-            key = job.source, job.size, job.settings, runs
-            alike.setdefault(key, []).append(job)
-        else:
-            console.note(f"{job.store or job.name} is finished already")
-    from dipcli.fitting.batch import costs
+    """Say what is going to be done, and roughly how long it takes."""
+    from dipcli.fitting.estimate import announce
 
-    for (source, _, settings, runs), (job, *others) in alike.items():
-        runs *= 1 + len(others)
-        name = f"{source}, {1 + len(others)} pages" if others else job.name
-        cost = job.cost
-        console.note(
-            f"{name}: {settings.arch}, {cost.parameters:,} parameters, "
-            f"{runs} run{'s' * (runs > 1)} of {settings.iterations} steps of "
-            f"{cost.flops / 1e9:.3g} GFLOP, {cost.memory / 1e9:.2g} GB each, "
-            f"about {_duration(job, parallel, runs)}"
-        )
-        hardware = ", ".join(f"{name} {value}" for name, value in costs(job, parallel).items())
-        console.detail(f"{name}: task {settings.task}, stop {settings.stop}, {hardware}")
-
-
-def _duration(job: Job, parallel: int, runs: int) -> str:
-    """The time that so many runs of a job take, as people write it."""
-    from dipcli.fitting.batch import seconds
-
-    amount = seconds(job, parallel, runs)
-    if amount < 90:
-        return f"{amount:.0f} s"
-    return f"{amount / 60:.0f} min" if amount < 5400 else f"{amount / 3600:.1f} h"
+    for line, is_detail in announce(fits, parallel):
+        (console.detail if is_detail else console.note)(line)
 
 
 def _show(news: News, bars: Progress) -> None:
@@ -328,7 +301,8 @@ def _show(news: News, bars: Progress) -> None:
 
 def _print_plan(jobs: Sequence[Job], form: str | None, *, header: bool) -> None:
     """What --dry-run prints: the settings and the cost of each job."""
-    from dipcli.fitting.batch import costs, describe, parallel_for, plan_rows
+    from dipcli.fitting.batch import parallel_for
+    from dipcli.fitting.estimate import costs, describe, plan_rows
     from dipcli.fitting.toml import write_settings
 
     parallel = parallel_for(jobs)

@@ -10,8 +10,10 @@ from dipcli.cli import console, options, tables
 from dipcli.cli.options import argument, option
 from dipcli.cli.progress import show_progress
 from dipcli.errors import UsageError
+from dipcli.figures import panel_labels
 from dipcli.nets.architecture import NetworkSettings
 from dipcli.registry import ARCHITECTURES, PRESETS
+from dipcli.spec import whole_numbers
 
 EXAMPLES = (
     "dip gpkernel --depth 1,2,3,4 --sigma 0,2,10,15,60 --plot kernels.svg",
@@ -95,7 +97,7 @@ def gpkernel(
     networks = [i.name if i.data is None else open_store(i.data, i.name) for i in named]
     architecture = options.parse_settings({**words, "width": width, "upsample": upsample})
     shared: dict[str, Any] = {
-        "depth": common.whole_numbers(depth, "--depth") if depth else None,
+        "depth": whole_numbers(depth, "--depth") if depth else None,
         "sigma": _numbers(sigma, "--sigma"),
         "samples": samples,
         "seed": seed,
@@ -121,7 +123,7 @@ def gpkernel(
     common.check_plot(plot, form)
     kind = DrawRow if draw else StationarityRow if stationarity else KernelRow
     shown = tables.chosen(columns, kind._fields)
-    labels = common.panel_labels([i.name for i in named], label)
+    labels = panel_labels([i.name for i in named], label)
     with show_progress() as bars:
         result = kernels.gpkernel(
             networks,

@@ -11,6 +11,7 @@ from dipcli.cli import console, options, tables
 from dipcli.cli.options import argument, option
 from dipcli.cli.progress import show_progress
 from dipcli.errors import DipError, UsageError
+from dipcli.figures import panel_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -179,4 +180,4 @@ def _stores(inputs: Sequence[Input], label: str | None, failures: Failures) -> l
             runs.append(source)
         else:
             failures.add(DipError(f"{source.source} is an image; dip report needs stores"))
-    return group_runs(runs, common.panel_labels([run.source for run in runs], label))
+    return group_runs(runs, panel_labels([run.source for run in runs], label))

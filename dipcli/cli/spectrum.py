@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from dipcli.cli import options, tables
 from dipcli.cli.options import argument, option
 from dipcli.cli.progress import show_progress
+from dipcli.figures import panel_labels
 from dipcli.registry import MEASURES
+from dipcli.spec import numbers, whole_numbers
 
 if TYPE_CHECKING:
     from dipcli.measure.inputs import Source
@@ -58,8 +60,8 @@ def spectrum(
     from dipcli.machine import cores
     from dipcli.measure.runs import ONSET, SourceMeasure, default_measure
 
-    levels = common.numbers(threshold, "--threshold", float, "numbers from 0 to 1", 1)
-    iterations = common.whole_numbers(at, "--at")
+    levels = numbers(threshold, "--threshold", float, "numbers from 0 to 1", 1)
+    iterations = whole_numbers(at, "--at")
     if measure not in (None, ONSET):
         MEASURES.find(measure)
     common.check_plot(plot, form)
@@ -67,7 +69,7 @@ def spectrum(
     named = streams.inputs(names or [], "store or image")
     streams.keep_inputs([item.name for item in named], [("--plot", plot)])
     inputs = common.gather(named, failures, **reading)
-    labels = common.panel_labels([source.source for source in inputs], label)
+    labels = panel_labels([source.source for source in inputs], label)
     measure = measure or default_measure(inputs, reference)
     with scipy.fft.set_workers(cores()):
         work = SourceMeasure(measure, bands, reference, iterations, levels, on_error=failures.add)

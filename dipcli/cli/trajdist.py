@@ -7,6 +7,8 @@ from typing import Any
 from dipcli.cli import console, options, tables
 from dipcli.cli.options import argument, option
 from dipcli.cli.progress import show_progress
+from dipcli.figures import panel_labels
+from dipcli.spec import whole_numbers
 
 EXAMPLES = (
     "dip fit builtin:triangle:0.5:128 --arch dip --runs 2 -o traj.zarr | dip trajdist --summary",
@@ -58,13 +60,13 @@ def trajdist(
     from dipcli.measure.distance import Comparison
     from dipcli.measure.pairs import Pair, pairs, uncompared
 
-    iterations = common.whole_numbers(at, "--at")
+    iterations = whole_numbers(at, "--at")
     common.check_plot(plot, form)
     failures = common.Failures()
     named = streams.inputs(names or [], "store or image")
     streams.keep_inputs([item.name for item in named], [("--plot", plot)])
     inputs = common.gather(named, failures, **reading)
-    labels = common.panel_labels([source.source for source in inputs], label)
+    labels = panel_labels([source.source for source in inputs], label)
     if note := uncompared(inputs, against):
         console.note(note)
     wanted: list[Pair] = []

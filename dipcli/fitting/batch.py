@@ -6,20 +6,16 @@ import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from dipcli import files, machine
 from dipcli.errors import DipError
 from dipcli.fitting import workers
-from dipcli.fitting.hardware import Hardware, find_device, parallel_fits
+from dipcli.fitting.hardware import find_device, parallel_fits
 from dipcli.fitting.job import Job
 from dipcli.fitting.plan import Plan, plan
 from dipcli.fitting.run import News, Stopped, Tell
 from dipcli.store import pack
-
-SECONDS_PER_NUMBER, OVERHEAD = 5e-9, 5e-3  # of a step, roughly; for the estimate of time only
 
 
 def run_jobs(
@@ -86,60 +82,6 @@ def check_memory(plans: Sequence[Plan], parallel: int) -> None:
         "fewer --jobs, a smaller --width or an image of fewer pixels"
     )
     raise DipError(msg)
-
-
-def describe(job: Job, parallel: int) -> dict[str, Any]:
-    """The settings and the cost of a job, as --dry-run prints them."""
-    height, width = job.size
-    rows: dict[str, Any] = {"image": job.name, "store": job.store, "size": f"{width}x{height}"}
-    for name, value in job.settings.config().items():
-        rows[name] = ",".join(map(str, value)) if isinstance(value, list) else value
-    return rows | costs(job, parallel)
-
-
-def plan_rows(jobs: Sequence[Job], parallel: int) -> list[dict[str, Any]]:
-    """The rows of --dry-run: a row for each setting; of several images first the totals, then
-    what is the same for all, and then what differs, by image."""
-    every = [describe(job, parallel) for job in jobs]
-    if len(every) == 1:
-        return [{"setting": name, "value": value} for name, value in every[0].items()]
-    work = sum(seconds(job, 1, job.settings.runs) for job in jobs)
-    totals = {
-        "images": len(jobs),
-        "runs": sum(job.settings.runs for job in jobs),
-        "seconds": round(work / parallel),
-        "memory_bytes": max(each["memory_bytes"] for each in every),
-        "disk_bytes": sum(each["disk_bytes"] for each in every),
-    }
-    rows = [("all", f"total {name}", value) for name, value in totals.items()]
-    same = {name for name in every[0] if all(each[name] == every[0][name] for each in every)}
-    rows += [("all", name, every[0][name]) for name in every[0] if name in same]
-    for each in every:
-        differing = [name for name in each if name not in same and name != "image"]
-        rows += [(each["image"], name, each[name]) for name in differing]
-    return [{"image": image, "setting": name, "value": value} for image, name, value in rows]
-
-
-def costs(job: Job, parallel: int) -> dict[str, Any]:
-    """Where a job is computed, and what it takes."""
-    cost = job.cost
-    return asdict(Hardware.choose(job.settings, cost.flops, parallel)) | {
-        "jobs": parallel,
-        "parameters": cost.parameters,
-        "gflop_per_step": cost.flops / 1e9,
-        "memory_bytes": cost.memory * parallel,
-        "disk_bytes": job.disk_bytes(),
-    }
-
-
-def seconds(job: Job, parallel: int, runs: int) -> float:
-    """Roughly how long the runs of a job take on this machine."""
-    cost = job.cost
-    threads = Hardware.choose(job.settings, cost.flops, parallel).threads
-    # upsampled convolutions take a quarter; the rest of a step waits for memory
-    computing = cost.flops / (2 * machine.flops_per_second() * threads)
-    step = computing + SECONDS_PER_NUMBER * cost.activations + OVERHEAD
-    return -(-runs // parallel) * job.settings.iterations * step
 
 
 def is_complete(job: Job) -> bool:
