@@ -161,6 +161,16 @@ def test_stores_have_a_panel_each_in_order_on_common_axes(count, down, across):
     assert figure.get_figwidth() <= canvas.PAGE + 1e-9
 
 
+def test_only_the_first_panel_of_a_row_has_numbers_beside_a_log_axis():
+    """Within a decade matplotlib labels the minor ticks, too."""
+    store = [Series("x", ITERATION, np.linspace(20, 90, len(ITERATION)))]
+    figure = series({"a": store, "b": store}, "loss", log=True)
+    figure.draw_without_rendering()
+    first, second = (ax.get_yticklabels(which="both") for ax in panels_of(figure))
+    assert any(label.get_visible() and label.get_text() for label in first)
+    assert not any(label.get_visible() and label.get_text() for label in second)
+
+
 @pytest.mark.parametrize("kind", [bands, heatmap, power2d, spectra, series, onsets, distances])
 def test_no_part_of_a_figure_overlaps_another_or_leaves_the_page(kind):
     figure = sample(kind)

@@ -119,7 +119,7 @@ def panels(
         first = axes[0] if axes else None
         ax = figure.add_subplot(place, sharex=first, sharey=first)
         lowest = index + across >= len(titles)
-        ax.tick_params(labelleft=column == 0, labelbottom=lowest or bool(strips))
+        ax.tick_params(which="both", labelleft=column == 0, labelbottom=lowest or bool(strips))
         ax.set_title("\n".join(map(literal, wrapped(title, (wide - 0.6) / POINT))))
         axes.append(ax)
     if not labels:

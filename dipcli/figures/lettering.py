@@ -46,11 +46,10 @@ def width(text: str, size: float = 8) -> float:
 def shortened(text: str, room: float, size: float = 8) -> str:
     """Shorten text to a width (points) by leaving out its middle."""
     text = plain(text)
-    head, tail = text[: LONGEST // 2], text[-LONGEST // 2 :]
-    if len(text) <= LONGEST:
-        if width(text, size) <= room:
-            return text
-        head, tail = text[: len(text) // 2], text[len(text) // 2 :]
+    if len(text) <= LONGEST and width(text, size) <= room:
+        return text
+    kept = min(len(text), LONGEST)
+    head, tail = text[: kept // 2], text[-(kept - kept // 2) :]
     while len(head) + len(tail) > 2 and width(head + "…" + tail, size) > room:
         head, tail = (head[:-1], tail) if len(head) > len(tail) else (head, tail[1:])
     return f"{head}…{tail}"
