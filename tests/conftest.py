@@ -1,10 +1,12 @@
 """What all tests share: `dip` as users run it, and the list of programs that were not there."""
 
 import os
+import pty
 import re
 import shutil
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,12 @@ def environment(**extra: str) -> dict[str, str]:
     dropped = ("DIP_", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "COLUMNS", "TERM")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
     return {**kept, "TERM": "xterm", **extra}
+
+
+@dataclass
+class Terminal:
+    code: int
+    text: str
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +65,28 @@ def start_dip(tmp_path, warm):
         )
 
     return start
+
+
+@pytest.fixture
+def on_terminal(start_dip):
+    """Run with stdout and stderr on a terminal of 100 columns."""
+
+    def run(line, stdin_too=False):
+        ours, theirs = pty.openpty()
+        stdin = theirs if stdin_too else b""
+        options = {"stdin": stdin, "stdout": theirs, "stderr": theirs, "env": {"COLUMNS": "100"}}
+        process = start_dip(*line, **options)
+        os.close(theirs)
+        text = b""
+        try:
+            while chunk := os.read(ours, 4096):
+                text += chunk
+        except OSError:  # the last writer has closed it
+            pass
+        os.close(ours)
+        return Terminal(process.wait(), text.decode())
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import atexit
 import inspect
 import json
 import os
-import pty
 import re
 import shutil
 import signal
@@ -461,31 +460,3 @@ def one_line(stderr):
     """The only line that is an error."""
     (line,) = [line for line in stderr.decode().splitlines() if line.startswith("dip: error")]
     return line
-
-
-@dataclass
-class Terminal:
-    code: int
-    text: str
-
-
-@pytest.fixture
-def on_terminal(start_dip):
-    """Run with stdout and stderr on a terminal of 100 columns."""
-
-    def run(line, stdin_too=False):
-        ours, theirs = pty.openpty()
-        stdin = theirs if stdin_too else b""
-        options = {"stdin": stdin, "stdout": theirs, "stderr": theirs, "env": {"COLUMNS": "100"}}
-        process = start_dip(*line, **options)
-        os.close(theirs)
-        text = b""
-        try:
-            while chunk := os.read(ours, 4096):
-                text += chunk
-        except OSError:  # the last writer has closed it
-            pass
-        os.close(ours)
-        return Terminal(process.wait(), text.decode())
-
-    return run

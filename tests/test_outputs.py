@@ -103,9 +103,7 @@ def test_a_page_that_is_watched_renews_itself_until_the_fit_has_ended(dip, tmp_p
     assert b"needs a page" in dip("report", "t.zarr", "--watch", code=2).stderr
 
 
-def test_names_are_text_and_no_markup(tmp_path):
-    from tests.test_contract import on_terminal
-
+def test_names_are_text_and_no_markup(on_terminal, tmp_path):
     name = "x[bold]y[-bold].tif"
     tifffile.imwrite(tmp_path / name, np.zeros((8, 8), np.uint8))
     done = on_terminal(

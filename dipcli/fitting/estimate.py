@@ -33,7 +33,8 @@ def announce(fits: Iterable[tuple[Job, int]], parallel: int) -> Iterator[tuple[s
             (
                 f"{name}: {settings.arch}, {cost.parameters:,} parameters, "
                 f"{runs} run{'s' * (runs > 1)} of {settings.iterations} steps of "
-                f"{cost.flops / 1e9:.3g} GFLOP, {cost.memory / 1e9:.2g} GB each, about {_hours(time)}"
+                f"{cost.flops / 1e9:.3g} GFLOP, {cost.memory / 1e9:.2g} GB each, "
+                f"about {_hours(time)}"
             ),
             False,
         )
