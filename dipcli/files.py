@@ -36,6 +36,22 @@ def in_place(path: Path) -> bool:
     return path.is_relative_to("/dev") or (path.exists() and not path.is_file())
 
 
+def is_in_place(name: str) -> bool:
+    """Whether a name is that of a device or a FIFO: it says nothing about what goes in."""
+    try:
+        return in_place(Path(name)) and not Path(name).is_dir()
+    except OSError:
+        return False
+
+
+def is_same(name: str, other: str) -> bool:
+    """Whether two names are those of one file or folder."""
+    try:
+        return Path(name).samefile(other) and not is_in_place(other)
+    except (OSError, ValueError):  # one of them is no file
+        return False
+
+
 def check(path: Path, *, force: bool) -> None:
     """Raise the error of `put` before the work instead of after it."""
     with write_errors(str(path)):

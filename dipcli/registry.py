@@ -88,6 +88,15 @@ class Registry(Mapping[str, Any]):
         msg = f"no {self.kind} is called {name!r}; {hint}"
         raise UsageError(msg)
 
+    def rows(self) -> Iterator[dict[str, str]]:
+        """The name, the usage and a line about each thing; one that is broken says why."""
+        for name in self.names():
+            try:
+                usage, line = self.usage(name), summary(self.find(name))
+            except DipError as error:
+                usage, line = name, str(error)
+            yield {"name": name, "usage": usage, "summary": line}
+
     def split(self, text: str) -> tuple[str, str]:
         """`gaussian:25,clip=0` -> the name, and the words that follow it: `:25,clip=0`."""
         name = re.split("[:,]", text, maxsplit=1)[0]

@@ -191,7 +191,11 @@ def whole_numbers(text: str, option: str) -> list[int]:
 
 
 def numbers(
-    text: str, option: str, kind: type[float], wanted: str, most: float = math.inf
+    text: str,
+    option: str,
+    kind: type[float] = float,
+    wanted: str = "numbers from 0",
+    most: float = math.inf,
 ) -> list[float]:
     """Read a comma list of numbers from 0 to `most`; `wanted` describes them in an error."""
     try:
@@ -202,3 +206,12 @@ def numbers(
         msg = f"{option} must be a comma list of {wanted}, not {text!r}"
         raise UsageError(msg)
     return values
+
+
+def size_of(text: str, option: str) -> tuple[int, int]:
+    """Read `64x48` as (48, 64): height and width."""
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if not match:
+        msg = f"{option} is WxH in pixels, as 64x64, not {text!r}"
+        raise UsageError(msg)
+    return int(match[2]), int(match[1])

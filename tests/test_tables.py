@@ -6,6 +6,7 @@ import re
 import pytest
 from rich.cells import cell_len
 
+from dipcli import rows
 from dipcli.cli import console, tables
 
 
@@ -14,11 +15,11 @@ class Terminal(io.StringIO):
         return True
 
 
-def draw(rows, columns, width, monkeypatch):
+def draw(lines, columns, width, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("NO_COLOR", "1")
     stream = Terminal()
-    tables.print_rows(rows, columns, stream=stream)
+    tables.print_rows(lines, columns, stream=stream)
     return re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
 
 
@@ -48,7 +49,7 @@ def test_a_table_keeps_to_the_width_and_breaks_no_number(width, monkeypatch):
     for k, row in enumerate(RUNS):
         for column in header[1:]:
             if isinstance(row[column], (int, float)):
-                assert re.search(rf"(^|\s){re.escape(tables._short(row[column]))}(\s|$)", text), k
+                assert re.search(rf"(^|\s){re.escape(rows._short(row[column]))}(\s|$)", text), k
 
 
 def test_empty_columns_are_left_out(monkeypatch):
@@ -79,7 +80,7 @@ def test_a_single_wide_row_is_drawn_downwards(monkeypatch):
     text = draw(RUNS[:1], list(RUNS[0]), 50, monkeypatch)
     pairs = dict(line.split(maxsplit=1) for line in text.splitlines() if len(line.split()) > 1)
     assert {key: value.strip() for key, value in pairs.items()} == {
-        name: tables._short(value) for name, value in RUNS[0].items() if value is not None
+        name: rows._short(value) for name, value in RUNS[0].items() if value is not None
     }
 
 

@@ -18,8 +18,9 @@ from typer.core import TyperCommand, TyperGroup
 from dipcli import __version__
 from dipcli.cli import console
 from dipcli.cli.options import option
-from dipcli.errors import DipError, UsageError
-from dipcli.registry import Registry, load, summary
+from dipcli.errors import UsageError
+from dipcli.registry import Registry, load
+from dipcli.rows import escape
 
 
 class Entry(NamedTuple):
@@ -78,7 +79,7 @@ class Command(TyperCommand):
         try:
             return super().invoke(ctx)
         except UsageError as error:
-            raise _Usage(console.escape(str(error)), ctx=ctx) from error
+            raise _Usage(escape(str(error)), ctx=ctx) from error
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Only help needs the lists: they import what they describe."""
@@ -130,18 +131,10 @@ def _epilog(lists: Mapping[str, Registry], examples: Sequence[str]) -> Iterator[
     """The choices that a command has, with one line about each, and its examples."""
     for title, registry in lists.items():
         yield from ("", title)
-        for name in registry.names():
-            usage, line = _describe(registry, name)
-            yield from (f"  [bold cyan]{_markup(usage)}[/]", f"      {_markup(line)}")
+        for row in registry.rows():
+            yield f"  [bold cyan]{_markup(row['usage'])}[/]"
+            yield f"      {_markup(row['summary'])}"
     yield from ("", "Examples", *(f"  [bold]{_markup(line)}[/]" for line in examples))
-
-
-def _describe(registry: Registry, name: str) -> tuple[str, str]:
-    """The usage of a thing, and one line about it; a plug-in that fails says why in its place."""
-    try:
-        return registry.usage(name), summary(registry.find(name))
-    except DipError as error:
-        return name, str(error)
 
 
 def _markup(text: str) -> str:

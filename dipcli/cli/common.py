@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dipcli import files
 from dipcli.cli import console, streams
 from dipcli.errors import DipError, UsageError
 from dipcli.figures import file_format
 from dipcli.measure.inputs import Source, image_sources, store_sources
+from dipcli.store import keep_inputs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +35,16 @@ class Failures:
 
 
 def gather(
-    inputs: Iterable[streams.Input], failures: Failures, **reading: str | None
+    names: Sequence[str], failures: Failures, output: tuple[str, str | None], **reading: Any
+) -> list[Source]:
+    """The runs and images that are named, each once; none of them may be the output."""
+    inputs = streams.inputs(list(names), "store or image")
+    keep_inputs([item.name for item in inputs], [output])
+    return read_sources(inputs, failures, **reading)
+
+
+def read_sources(
+    inputs: Iterable[streams.Input], failures: Failures, **reading: Any
 ) -> list[Source]:
     """The runs and images of the inputs, each once; `reading` are the options of reading."""
     found: dict[str, Source] = {}

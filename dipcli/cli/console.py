@@ -10,6 +10,7 @@ import warnings
 from typing import Any, TextIO
 
 from dipcli.errors import DipError
+from dipcli.rows import escape
 
 
 class Volume:
@@ -64,11 +65,6 @@ def detail(message: str) -> None:
     """Print what only -v shows."""
     if Volume.verbose:
         note(message)
-
-
-def escape(text: str) -> str:
-    """Write control characters as source code does, so that a name cannot forge a line."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def rich_console(stream: TextIO) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dipcli.cli import options, tables
 from dipcli.cli.options import argument, option
 from dipcli.cli.progress import Progress, show_progress
-from dipcli.registry import DEGRADATIONS, summary
+from dipcli.registry import DEGRADATIONS
 
 if TYPE_CHECKING:
     from dipcli.degrade import Degradation
@@ -44,15 +44,13 @@ def corrupt(
 ) -> int:
     """Degrade an image."""
     if show:
-        rows = [
-            {"name": name, "usage": kind.usage(), "summary": summary(kind)}
-            for name, kind in ((name, DEGRADATIONS.find(name)) for name in DEGRADATIONS.names())
-        ]
-        tables.print_rows(rows, ["name", "usage", "summary"], form, header=not no_header)
+        columns = ["name", "usage", "summary"]
+        tables.print_rows(DEGRADATIONS.rows(), columns, form, header=not no_header)
         return 0
 
     from dipcli import degrade, images
     from dipcli.cli import streams
+    from dipcli.store import keep_inputs
 
     if image and _names_degradation(image):  # the image comes on stdin
         degradations = [image, *(degradations or [])]
@@ -61,7 +59,7 @@ def corrupt(
     target = streams.image_output(output)
     chosen = streams.output_format(target, image_format)
     source = streams.one_input(image, "image")
-    streams.keep_inputs([source.name], [("-o", output)])
+    keep_inputs([source.name], [("-o", output)])
     pages = streams.read_images(source, **reading)
 
     with show_progress() as bars:

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from dipcli.registry import ARCHITECTURES, LOSSES, PRESETS, RULES, TASKS
 if TYPE_CHECKING:
     from dipcli.fitting.job import Job
     from dipcli.fitting.outputs import Output
+    from dipcli.fitting.request import Request
     from dipcli.fitting.run import News
 
 EXAMPLES = (
@@ -86,7 +87,6 @@ def fit(
     **words: Any,
 ) -> int:
     """Fit an untrained network, save the trajectory, restore."""
-    from dipcli.cli import jobs
     from dipcli.fitting import outputs
     from dipcli.fitting.request import Request, recorded_settings, resumed_jobs
 
@@ -102,7 +102,8 @@ def fit(
         chosen = {**recorded, **chosen}
     config = recorded_settings(like, chosen) if like else None
     Settings(preset, like=config, **chosen)  # refuses invalid settings before an image is read
-    _check_templates({"-o": output, "--image": image, "--std": std}, clean, mask)
+    written = {"-o": output, "--image": image, "--std": std}
+    outputs.check_names(written, {"--clean": clean, "--mask": mask})
     templates = {name: text for name, text in (("image", image), ("std", std)) if text}
     with tempfile.TemporaryDirectory(prefix="dip-fit-") as scratch:
         if resume:
@@ -110,7 +111,7 @@ def fit(
         else:
             beside = clean, mask, mask_invert
             request = Request(chosen, preset, config, *beside, Path(scratch), templates)
-            found = list(jobs.read_jobs(images or [], reading, (output, image), request))
+            found = list(_read(request, images or [], reading, (output, image)))
         made = [job for job in found if not isinstance(job, DipError)]
         outs = outputs.image_outputs(made)
         _check_outputs(made, outs, [clean, mask], stores=force and not resume)
@@ -129,26 +130,30 @@ def fit(
     return 1 if work.errors else 0
 
 
-def _check_templates(written: Mapping[str, str | None], *read: str | None) -> None:
-    """Refuse names of outputs and inputs before an image is read."""
-    from dipcli.fitting import outputs
+def _read(
+    request: Request, images: list[str], reading: Any, templates: tuple[str | None, str | None]
+) -> Iterator[Job | DipError]:
+    """Read the images; `templates` are those of the store and of the restored image."""
+    from dipcli.cli import streams
+    from dipcli.fitting.outputs import store_template
+    from dipcli.fitting.request import read_jobs
 
-    to_stdout = [f"{flag} -" for flag, template in written.items() if template == "-"]
-    if len(to_stdout) > 1:
-        msg = f"{' and '.join(to_stdout)} cannot both be stdout: name a file for one of them"
-        raise UsageError(msg)
-    beside = dict(zip(("--clean", "--mask"), read, strict=True))
-    for flag, template in {**written, **beside}.items():
-        outputs.check_template(template or "", flag)
-    outputs.check_store_name(written["-o"] or "", "-o", "with --image")
+    sources = {source.name: source for source in streams.inputs(images, "image")}
+    return read_jobs(
+        request,
+        list(sources),
+        lambda n, mask: streams.read_images(sources[n], **reading, mask=mask, stretch=True),
+        lambda pages: store_template(*templates, pages, len(sources)),
+        console.note,
+    )
 
 
 def _check_outputs(
     jobs: Sequence[Job], outs: Sequence[Output], beside: Iterable[str | None], *, stores: bool
 ) -> None:
     """Refuse two outputs of one name, and outputs that are inputs; `stores` are replaced too."""
-    from dipcli.cli import streams
     from dipcli.fitting import outputs
+    from dipcli.store import keep_inputs
 
     for job in jobs:
         for remark in job.remarks:
@@ -157,7 +162,7 @@ def _check_outputs(
     paths = [("--std" if out.std else "--image", out.path) for out in outs]
     paths += [("-o", job.store) for job in jobs if stores]
     inputs = [*(job.source for job in jobs), *beside]
-    streams.keep_inputs([name for name in inputs if name], paths)
+    keep_inputs(inputs, paths)
 
 
 def _tell_how_to_resume(jobs: Sequence[Job]) -> None:
@@ -209,8 +214,6 @@ class _Work:
 
     def _is_wanted(self, job: Job) -> bool:
         """Whether to do a job: not if its image is up to date, nor if that cannot be written."""
-        from dipcli.cli import jobs
-
         outputs = [output for output in self.outputs if any(job is one for one in output.jobs)]
         stale = [output for output in outputs if not output.is_up_to_date()]
         if not (job.store or self.force or stale):
@@ -219,13 +222,25 @@ class _Work:
             return False
         try:
             for output in stale:
-                jobs.check_free(output, self.image_format, force=self.force)
+                self._check_free(output)
         except UsageError:
             raise
         except DipError as error:
             self.errors.append(error)
             return False
         return True
+
+    def _check_free(self, output: Output) -> None:
+        """Refuse, before the work, an output that could not be written."""
+        from dipcli import files
+        from dipcli.cli import streams
+
+        streams.image_output(output.path)
+        streams.output_format(output.path, self.image_format)
+        if output.path != "-":
+            # with a store nothing is lost if the file turns out to hold another image
+            kept = all(job.store for job in output.jobs)
+            files.check(Path(output.path), force=self.force or kept)
 
     def _write_images(self) -> None:
         from dipcli.cli import streams

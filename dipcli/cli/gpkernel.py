@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Any, Literal
 
 from dipcli.cli import console, options, tables
@@ -13,7 +12,8 @@ from dipcli.errors import UsageError
 from dipcli.figures import panel_labels
 from dipcli.nets.architecture import NetworkSettings
 from dipcli.registry import ARCHITECTURES, PRESETS
-from dipcli.spec import whole_numbers
+from dipcli.rows import chosen
+from dipcli.spec import numbers, size_of, whole_numbers
 
 EXAMPLES = (
     "dip gpkernel --depth 1,2,3,4 --sigma 0,2,10,15,60 --plot kernels.svg",
@@ -98,11 +98,11 @@ def gpkernel(
     architecture = options.parse_settings({**words, "width": width, "upsample": upsample})
     shared: dict[str, Any] = {
         "depth": whole_numbers(depth, "--depth") if depth else None,
-        "sigma": _numbers(sigma, "--sigma"),
+        "sigma": numbers(sigma, "--sigma") if sigma else None,
         "samples": samples,
         "seed": seed,
     }
-    shape = _shape(size)
+    shape = size_of(size, "--size")
     if posterior is not None:
         from dipcli.cli import posteriors
 
@@ -122,7 +122,7 @@ def gpkernel(
     _refuse("needs --posterior IMAGE", output=output, std=std, noise=noise)
     common.check_plot(plot, form)
     kind = DrawRow if draw else StationarityRow if stationarity else KernelRow
-    shown = tables.chosen(columns, kind._fields)
+    shown = chosen(columns, kind._fields)
     labels = panel_labels([i.name for i in named], label)
     with show_progress() as bars:
         result = kernels.gpkernel(
@@ -157,21 +157,3 @@ def _refuse(reason: str, **values: object) -> None:
         if value is not None and value is not False:
             msg = f"--{name} {reason}"
             raise UsageError(msg)
-
-
-def _numbers(text: str | None, flag: str) -> list[float] | None:
-    """Parse `0,2.5,10`; None where there is nothing to parse."""
-    try:
-        return [float(word) for word in text.split(",")] if text else None
-    except ValueError:
-        msg = f"{flag} is a comma list of numbers, not {text!r}"
-        raise UsageError(msg) from None
-
-
-def _shape(size: str) -> tuple[int, int]:
-    """Parse `64x48` as (48, 64): height and width."""
-    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", size)
-    if not match:
-        msg = f"--size is WxH in pixels, as 64x64, not {size!r}"
-        raise UsageError(msg)
-    return int(match[2]), int(match[1])

@@ -11,7 +11,8 @@ from dipcli.cli import console, streams
 from dipcli.cli.progress import show_progress
 from dipcli.errors import UsageError
 from dipcli.gp import inference
-from dipcli.images import Image, is_up_to_date
+from dipcli.images import is_up_to_date
+from dipcli.store import keep_inputs
 
 RECORDING = ("png", "tiff")  # formats whose metadata record how the image was made
 
@@ -48,7 +49,7 @@ def write(
     depth = None if network else depth  # the network has it
     inferring = inference.Inference(kernel=kernel, depth=depth, network=network, **options)
     source = streams.one_input(name, "image")
-    streams.keep_inputs([source.name], [("-o", paths.get("mean")), ("--std", paths.get("std"))])
+    keep_inputs([source.name], [("-o", paths.get("mean")), ("--std", paths.get("std"))])
     pages = streams.read_images(source, **reading)  # type: ignore[arg-type]
     records = {kind: inferring.record(kind, pages) for kind in paths}
     paths = {
@@ -58,18 +59,11 @@ def write(
     }
     if not paths:
         return
-    images: dict[str, list[Image]] = {kind: [] for kind in paths}
+    title = f"{source.name} page {{}}" if len(pages) > 1 else source.name
     with show_progress() as bars:
-        results = inferring.posteriors(pages, bars.update)
-        for page, result in zip(pages, results, strict=True):
-            title = f"{source.name} page {page.page}" if len(pages) > 1 else source.name
-            console.note(f"{title}: {result.description}")
-            if "mean" in paths:
-                images["mean"].append(result.mean())
-            if "std" in paths:
-                for note in result.notes():
-                    console.note(note)
-                images["std"].append(result.std())
+        images = inferring.images(
+            pages, paths, bars.update, lambda n, text: console.note(f"{title.format(n)}: {text}")
+        )
     for kind, path in paths.items():
         streams.write_images(
             path,

@@ -3,18 +3,52 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from dipcli.cli import console
+from dipcli.rows import escape
 
 Form = Literal["bar", "plain", "json", "none"]
-FORMATS = {"loss": ".3g", "psnr": ".2f", "rate": ".3g"}  # others are whole numbers
+FORMATS = {"loss": ".3g", "psnr": ".2f"}  # others are whole numbers
+
+
+@dataclass
+class _Work:
+    """A piece of work, and how far it is."""
+
+    name: str
+    start: float  # time.monotonic()
+    first: int  # where it was then: a fit may go on from the middle
+    done: int = 0
+    total: int = 0
+    figures: Mapping[str, float] = field(default_factory=dict)
+    due: float = 0.0  # when the next line is printed
+
+    @property
+    def rate(self) -> float:
+        """Iterations per second."""
+        elapsed = time.monotonic() - self.start
+        return (self.done - self.first) / elapsed if elapsed else 0.0
+
+    def is_due(self, early: float, late: float) -> bool:
+        """Whether a line is due: every `early` seconds in the first minute, `late` after it."""
+        now = time.monotonic()
+        self.due = self.due or self.start + early
+        if now < self.due:
+            return False
+        self.due = now + (early if now - self.start < 60 else late)
+        return True
+
+    def words(self) -> list[str]:
+        texts = [f"{key} {value:{FORMATS.get(key, '.0f')}}" for key, value in self.figures.items()]
+        return texts + [f"{self.rate:.3g} it/s"] * (self.rate > 0)
 
 
 class Progress:
@@ -25,33 +59,12 @@ class Progress:
 
     def update(self, name: str, done: int, total: int, **figures: float) -> None:
         """Show that a piece of work is `done` of `total`, with figures such as loss=0.0012."""
-        now = time.monotonic()
-        work = self._works.setdefault(name, _Work(now, done, now))
-        if now > work.start:
-            figures["rate"] = (done - work.first) / (now - work.start)
-        self._show(name, done, total, figures, work)
+        work = self._works.setdefault(name, _Work(name, time.monotonic(), done))
+        work.done, work.total, work.figures = done, total, figures
+        self._show(work)
 
-    def _show(
-        self, name: str, done: int, total: int, figures: dict[str, float], work: _Work
-    ) -> None:
+    def _show(self, work: _Work) -> None:
         """Draw or print; this one does neither."""
-
-
-@dataclass
-class _Work:
-    start: float  # time.monotonic()
-    first: int  # where it was then: a fit may go on from the middle
-    due: float  # when the next line is printed
-
-    def is_due(self, early: float, late: float) -> bool:
-        """Whether a line is due: every `early` seconds in the first minute, `late` after it."""
-        now = time.monotonic()
-        if self.due == self.start:
-            self.due += early
-        if now < self.due:
-            return False
-        self.due = now + (early if now - self.start < 60 else late)
-        return True
 
 
 class _Bars(Progress):
@@ -62,45 +75,36 @@ class _Bars(Progress):
         self._bars = bars
         self._tasks: dict[str, Any] = {}
 
-    def _show(
-        self, name: str, done: int, total: int, figures: dict[str, float], work: _Work
-    ) -> None:
+    def _show(self, work: _Work) -> None:
+        name = work.name
         if name not in self._tasks:
-            self._tasks[name] = self._bars.add_task(console.escape(name), total=total, figures="")
-        words = "  ".join(_words(figures))
-        self._bars.update(self._tasks[name], completed=done, figures=words)
+            self._tasks[name] = self._bars.add_task(escape(name), total=work.total, figures="")
+        self._bars.update(self._tasks[name], completed=work.done, figures="  ".join(work.words()))
 
 
 class _Lines(Progress):
     """A plain line every 5 s in the first minute and then every minute, for log files."""
 
-    def _show(
-        self, name: str, done: int, total: int, figures: dict[str, float], work: _Work
-    ) -> None:
+    def _show(self, work: _Work) -> None:
         if work.is_due(5, 60):
-            rate = figures.get("rate")
-            left = [f"{(total - done) / rate:.0f} s left"] if rate else []
-            console.note(", ".join([f"{name}: {done}/{total}", *_words(figures), *left]))
+            rest, rate = work.total - work.done, work.rate
+            left = [f"{rest / rate:.0f} s left"] if rate else []
+            console.note(
+                ", ".join([f"{work.name}: {work.done}/{work.total}", *work.words(), *left])
+            )
             sys.stderr.flush()
 
 
 class _Json(Progress):
     """A line of JSON every second in the first minute, then every 5 s, and at the end."""
 
-    def _show(
-        self, name: str, done: int, total: int, figures: dict[str, float], work: _Work
-    ) -> None:
-        if work.is_due(1, 5) or done == total:
-            finite = {key: value for key, value in figures.items() if abs(value) < float("inf")}
-            line = {"name": name, "done": done, "total": total, **finite}
+    def _show(self, work: _Work) -> None:
+        if work.is_due(1, 5) or work.done == work.total:
+            figures = {**work.figures, "rate": work.rate}
+            finite = {key: value for key, value in figures.items() if math.isfinite(value)}
+            line = {"name": work.name, "done": work.done, "total": work.total, **finite}
             sys.stderr.write(json.dumps(line, ensure_ascii=False) + "\n")
             sys.stderr.flush()
-
-
-def _words(figures: dict[str, float]) -> list[str]:
-    words = {name: f"{value:{FORMATS.get(name, '.0f')}}" for name, value in figures.items()}
-    speed = [f"{words.pop('rate')} it/s"] if "rate" in words else []
-    return [f"{name} {word}" for name, word in words.items()] + speed
 
 
 def animated() -> bool:

@@ -12,9 +12,10 @@ from dipcli.cli.options import argument, option
 from dipcli.cli.progress import show_progress
 from dipcli.errors import DipError, UsageError
 from dipcli.figures import panel_labels
+from dipcli.rows import chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from dipcli.cli.common import Failures
     from dipcli.cli.streams import Input
@@ -64,6 +65,7 @@ def report(
     """Report on fits: a page, a document, or a table of runs."""
     from dipcli import files
     from dipcli.cli import common, streams
+    from dipcli.store import keep_inputs
 
     target = output or "-"
     form = form or _form_of(target)
@@ -76,7 +78,7 @@ def report(
         files.check(Path(target), force=True)  # an existing file may be the same report
     failures = common.Failures()
     inputs = streams.inputs(names or [], "store or image")
-    streams.keep_inputs([item.name for item in inputs], [("-o", output)])
+    keep_inputs([item.name for item in inputs], [("-o", output)])
     images = [item for item in inputs if not (item.is_store or ".zarr" in item.name)]
     if images and (len(images) < len(inputs) or form in PAGES):
         msg = "a report on images is a table of images alone; report on stores in a call of its own"
@@ -92,9 +94,13 @@ def report(
                 browse = False
         return failures.code
     if images:
-        from dipcli.report.images import COLUMNS
+        from dipcli.report import images as table_of_images
 
-        shown, rows = tables.chosen(columns, COLUMNS), _image_rows(images, reading, failures)
+        shown = chosen(columns, table_of_images.COLUMNS)
+        items = {item.name: item for item in images}
+        rows = table_of_images.rows(
+            items, lambda name: streams.read_images(items[name], **reading), failures.add
+        )
     else:
         from dipcli.report import rows as table
 
@@ -140,22 +146,6 @@ def _pages(
         time.sleep(SECONDS)
 
 
-def _image_rows(
-    images: Sequence[Input], reading: Mapping[str, Any], failures: Failures
-) -> Iterator[dict[str, Any]]:
-    """A row for each image; one that cannot be read is left out."""
-    from dipcli.cli import streams
-    from dipcli.report.images import row
-
-    for item in images:
-        try:
-            yield row(item.name, streams.read_images(item, **reading))
-        except UsageError:
-            raise
-        except DipError as error:
-            failures.add(error)
-
-
 def _form_of(target: str) -> Form | None:
     """The format by the extension of the output; None: a table in the default format of stdout."""
     from dipcli import files
@@ -175,7 +165,7 @@ def _stores(inputs: Sequence[Input], label: str | None, failures: Failures) -> l
     from dipcli.report.stores import group_runs
 
     runs = []
-    for source in common.gather(inputs, failures):
+    for source in common.read_sources(inputs, failures):
         if isinstance(source, RunSource):
             runs.append(source)
         else:

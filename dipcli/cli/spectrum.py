@@ -10,6 +10,7 @@ from dipcli.cli.options import argument, option
 from dipcli.cli.progress import show_progress
 from dipcli.figures import panel_labels
 from dipcli.registry import MEASURES
+from dipcli.rows import chosen
 from dipcli.spec import numbers, whole_numbers
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def spectrum(
     """Measure what is learned when, by frequency."""
     import scipy.fft
 
-    from dipcli.cli import common, streams
+    from dipcli.cli import common
     from dipcli.machine import cores
     from dipcli.measure.runs import ONSET, SourceMeasure, default_measure
 
@@ -66,14 +67,12 @@ def spectrum(
         MEASURES.find(measure)
     common.check_plot(plot, form)
     failures = common.Failures()
-    named = streams.inputs(names or [], "store or image")
-    streams.keep_inputs([item.name for item in named], [("--plot", plot)])
-    inputs = common.gather(named, failures, **reading)
+    inputs = common.gather(names or [], failures, ("--plot", plot), **reading)
     labels = panel_labels([source.source for source in inputs], label)
     measure = measure or default_measure(inputs, reference)
     with scipy.fft.set_workers(cores()):
         work = SourceMeasure(measure, bands, reference, iterations, levels, on_error=failures.add)
-        shown = tables.chosen(columns, work.columns)
+        shown = chosen(columns, work.columns)
         tables.print_rows(_rows(work, inputs), shown, form, header=not no_header)
         if plot and work.measurements:
             from dipcli.figures import measures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -93,27 +93,9 @@ def read_images(
 
 def output_format(output: str, asked: str | None) -> str | None:
     """The format of an image output; None where the image decides it."""
-    if asked or output == "-" or _in_place(output):
+    if asked or output == "-" or files.is_in_place(output):
         return asked
     return format_of(output)
-
-
-def keep_inputs(inputs: Iterable[str], outputs: Iterable[tuple[str, str | None]]) -> None:
-    """Refuse outputs, each with its flag, that are inputs too: not even -f replaces those."""
-    flags = {output: flag for flag, output in outputs if output}
-    for name in inputs:
-        path = (store.split_name(name) or (name, ""))[0]
-        for output, flag in flags.items():
-            if _is_same(path, output):
-                msg = f"{flag} {output} is an input too: name another output"
-                raise UsageError(msg)
-
-
-def _is_same(path: str, other: str) -> bool:
-    try:
-        return Path(path).samefile(other) and not _in_place(other)
-    except (OSError, ValueError):  # one of them is no file
-        return False
 
 
 def image_output(output: str | None, what: str = "an image") -> str:
@@ -124,24 +106,18 @@ def image_output(output: str | None, what: str = "an image") -> str:
     return output or "-"
 
 
-def write_output(output: str, data: bytes, *, force: bool) -> bool:
-    """Write bytes to stdout or, whole or not at all, to a file; False if it held them already."""
-    if output != "-":
-        return files.put(Path(output), data, force=force)
-    with binary_stdout() as stdout:
-        stdout.write(data)
-    return True
-
-
 UNCHANGED = "is up to date; left unchanged"
 
 
 def write_and_tell(output: str, data: bytes, what: str = "", *, force: bool) -> None:
-    """Write bytes, and say so unless they went to stdout."""
-    if not write_output(output, data, force=force):
-        console.note(f"{output} {UNCHANGED}")
-    elif output != "-":
+    """Write bytes to stdout or, whole or not at all, to a file, and say so of a file."""
+    if output == "-":
+        with binary_stdout() as stdout:
+            stdout.write(data)
+    elif files.put(Path(output), data, force=force):
         console.note(f"wrote {output} ({what})" if what else f"wrote {output}")
+    else:
+        console.note(f"{output} {UNCHANGED}")
 
 
 def write_images(
@@ -200,11 +176,3 @@ def _is_name(line: bytes) -> bool:
     if "://" in text or text.startswith("builtin:"):
         return text.isprintable()
     return Path(text).exists() or store.is_store_name(text)
-
-
-def _in_place(output: str) -> bool:
-    """A device or a FIFO: its name says nothing about what goes in."""
-    try:
-        return files.in_place(Path(output)) and not Path(output).is_dir()
-    except OSError:
-        return False

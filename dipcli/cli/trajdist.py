@@ -8,6 +8,7 @@ from dipcli.cli import console, options, tables
 from dipcli.cli.options import argument, option
 from dipcli.cli.progress import show_progress
 from dipcli.figures import panel_labels
+from dipcli.rows import chosen
 from dipcli.spec import whole_numbers
 
 EXAMPLES = (
@@ -54,7 +55,7 @@ def trajdist(
     """Measure the distance between trajectories, and to images."""
     import scipy.fft
 
-    from dipcli.cli import common, streams
+    from dipcli.cli import common
     from dipcli.machine import cores
     from dipcli.measure import trajectories
     from dipcli.measure.distance import Comparison
@@ -63,9 +64,7 @@ def trajdist(
     iterations = whole_numbers(at, "--at")
     common.check_plot(plot, form)
     failures = common.Failures()
-    named = streams.inputs(names or [], "store or image")
-    streams.keep_inputs([item.name for item in named], [("--plot", plot)])
-    inputs = common.gather(named, failures, **reading)
+    inputs = common.gather(names or [], failures, ("--plot", plot), **reading)
     labels = panel_labels([source.source for source in inputs], label)
     if note := uncompared(inputs, against):
         console.note(note)
@@ -75,7 +74,7 @@ def trajdist(
         if pair.left_out:
             console.note(pair.left_out)
     comparison = Comparison(bands, ssim=ssim, luma=luma, border=border)
-    shown = tables.chosen(columns, trajectories.columns(comparison, summary=summary))
+    shown = chosen(columns, trajectories.columns(comparison, summary=summary))
     with scipy.fft.set_workers(cores()), show_progress() as bars:
         distances = trajectories.compare(wanted, comparison, bars.update)
     rows = trajectories.table(distances, summary=summary)

@@ -37,6 +37,17 @@ def check_template(template: str, option: str) -> None:
             raise UsageError(msg)
 
 
+def check_names(written: Mapping[str, str | None], read: Mapping[str, str | None]) -> None:
+    """Refuse names of outputs and inputs, by their flags, before an image is read."""
+    to_stdout = [f"{flag} -" for flag, template in written.items() if template == "-"]
+    if len(to_stdout) > 1:
+        msg = f"{' and '.join(to_stdout)} cannot both be stdout: name a file for one of them"
+        raise UsageError(msg)
+    for flag, template in {**written, **read}.items():
+        check_template(template or "", flag)
+    check_store_name(written["-o"] or "", "-o", "with --image")
+
+
 def check_store_name(name: str, option: str, image: str) -> None:
     """Refuse a store that is named like an image; `image` is where that is to be had."""
     suffix = Path(name).suffix.lower()

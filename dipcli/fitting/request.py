@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ from dipcli.fitting.job import Job, template_fields
 from dipcli.fitting.settings import Settings
 from dipcli.images import Image
 from dipcli.images.scale import clip_outliers
-from dipcli.images.stack import total_pages
+from dipcli.images.stack import Mask, total_pages
 from dipcli.measure.inputs import read_reference
 from dipcli.store import read_run
 
+Read = Callable[[str, Mask | None], Sequence[Image]]
 _numbers = count()  # two images of one name, from two folders, are fitted in two hidden stores
 
 
@@ -88,6 +90,39 @@ def _without_outliers(image: Image) -> tuple[Image, tuple[str, ...]]:
         return image, ()
     remark = f"outliers are clipped for the fit: {count} pixel{'s' * (count > 1)}"
     return image.with_pixels(pixels), (remark,)
+
+
+def read_jobs(
+    request: Request,
+    names: Sequence[str],
+    read: Read,
+    template: Callable[[int], str | None],
+    tell: Callable[[str], object],
+) -> Iterator[Job | DipError]:
+    """The jobs of image files; one that cannot be read is an error among them, not the end.
+
+    `read` gives the pages of a file, with the unknown pixels of a mask, and `template` the names
+    of stores, by the number of pages. `tell` gets what the user should know.
+    """
+    for name in names:
+        try:
+            pages = read(name, partial(request.unknown, name) if request.mask else None)
+            store = template(len(pages))
+            if request.settings().task == tasks.AUTO and (hint := tasks.suggestion(pages[0])):
+                tell(
+                    f"{name} records that it was made by {hint[0]}; --task {hint[1]} would undo it"
+                )
+            for page in pages:
+                job = request.job(name, page, store, pages)
+                levels = job.settings.depth
+                if levels < request.settings(task=str(job.task)).depth:
+                    height, width = job.size
+                    tell(f"{name}: {width}x{height} pixels allow a depth of {levels} only")
+                yield job
+        except UsageError:
+            raise
+        except DipError as error:
+            yield error
 
 
 def resumed_jobs(

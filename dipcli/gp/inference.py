@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product, starmap
 from typing import Any
@@ -71,6 +71,25 @@ class Inference:
                 processes.append(likelihood.fit(_pixels(page), family, level))
                 progress("likelihood", done, len(families))
             yield Posterior(page, likelihood.best(processes), self, progress)
+
+    def images(
+        self,
+        pages: Sequence[Image],
+        kinds: Iterable[str],
+        progress: Progress,
+        tell: Callable[[int, str], object],
+    ) -> dict[str, list[Image]]:
+        """The "mean" and the "std" of each page; `tell` gets pages and what is said of them."""
+        images: dict[str, list[Image]] = {kind: [] for kind in kinds}
+        for page, result in zip(pages, self.posteriors(pages, progress), strict=True):
+            tell(page.page, result.description)
+            if "mean" in images:
+                images["mean"].append(result.mean())
+            if "std" in images:
+                for note in result.notes():
+                    tell(page.page, note)
+                images["std"].append(result.std())
+        return images
 
     def _families(self, size: tuple[int, int], progress: Progress) -> list[Family]:
         """The kernels to choose from, for images of one size."""

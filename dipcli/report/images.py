@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from dipcli.images import Image
+from dipcli.measure.base import OnError, skipping
 from dipcli.measure.noise import noise_level
 
 COLUMNS = (
@@ -33,7 +34,16 @@ COLUMNS = (
 )
 
 
-def row(name: str, pages: Sequence[Image]) -> dict[str, Any]:
+def rows(
+    names: Iterable[str], read: Callable[[str], Sequence[Image]], on_error: OnError
+) -> Iterator[dict[str, Any]]:
+    """A row for each file; one that cannot be read is left out."""
+    for name in names:
+        with skipping(on_error):
+            yield _row(name, read(name))
+
+
+def _row(name: str, pages: Sequence[Image]) -> dict[str, Any]:
     """The row of a file. `black` and `white` are the numbers mapped to 0 and 1; `noise` is the
     estimated standard deviation of the first page, in 1/255 of that range."""
     first = pages[0]

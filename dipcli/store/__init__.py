@@ -5,6 +5,7 @@ from dipcli.store.layout import Status
 from dipcli.store.parts import (
     image_part,
     is_store_name,
+    keep_inputs,
     read_image,
     read_run,
     runs_part,
@@ -22,6 +23,7 @@ __all__ = [
     "Store",
     "image_part",
     "is_store_name",
+    "keep_inputs",
     "open_store",
     "pack",
     "pixels_digest",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dipcli.errors import BadStore
+from dipcli import files
+from dipcli.errors import BadStore, UsageError
 from dipcli.images import Floats, Image, Scale
 from dipcli.store.access import StoreLike, read_errors
 from dipcli.store.attributes import original_image
@@ -178,3 +180,14 @@ def _like_original(store: Store, pixels: Floats, kind: str) -> Image:
         filled = np.isnan(target).any(axis=0) & (kind != "target")
         changes["alpha"] = np.where(filled, np.float32(1), alpha)
     return image.with_pixels(pixels, **changes)
+
+
+def keep_inputs(inputs: Iterable[str | None], outputs: Iterable[tuple[str, str | None]]) -> None:
+    """Refuse outputs, each with its flag, that are inputs too: not even -f replaces those."""
+    flags = {output: flag for flag, output in outputs if output}
+    for name in filter(None, inputs):
+        path = (split_name(name) or (name, ""))[0]
+        for output, flag in flags.items():
+            if files.is_same(path, output):
+                msg = f"{flag} {output} is an input too: name another output"
+                raise UsageError(msg)
