@@ -655,7 +655,7 @@ complete -c dip -n '__dip_in gpkernel --depth' -l depth -d 'Layers of convolutio
 complete -c dip -n '__dip_in gpkernel --sigma' -l sigma -d 'Standard deviation of the Gaussian that smooths the input noise.' -r -f
 complete -c dip -n '__dip_in gpkernel --upsample' -l upsample -d 'Upsample by 2 before each convolution; with --arch, a method per level.' -r -f -a 'nearest bilinear gaussian'
 complete -c dip -n '__dip_in gpkernel --length' -l length -d 'Number of lags or of values of a draw.' -r -f
-complete -c dip -n '__dip_in gpkernel --empirical' -l empirical -d 'Print the kernels of sampled networks, too.'
+complete -c dip -n '__dip_in gpkernel --empirical' -l empirical -d 'Also estimate the kernel from sampled networks.'
 complete -c dip -n '__dip_in gpkernel --samples' -l samples -d 'Number of networks, or of draws for --std.' -r -f
 complete -c dip -n '__dip_in gpkernel --width' -l width -d 'Channels of the sampled networks; with --arch, per level.' -r -f
 complete -c dip -n '__dip_in gpkernel --size' -l size -d 'Size of the images that --arch outputs.' -r -f

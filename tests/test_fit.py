@@ -427,7 +427,7 @@ def test_progress_in_a_log_file_is_plain_lines(here, monkeypatch, capfd):
 
 
 def test_killed_at_random_moments(start_dip, dip, tmp_path, whole):
-    """Ten SIGKILLs; each time it goes on, and ends with the bits of the fit that was let be."""
+    """Ten SIGKILLs; the fit goes on each time, bit-identical to an uninterrupted one."""
     rng = random.Random(1)
     line = ("fit", *LONG, *STEPS, "-q", "-o", "t.zarr")
     for _ in range(10):

@@ -110,7 +110,7 @@ def test_only_common_iterations_are_compared_with_a_note(dip, tmp_path):
     fitted(tmp_path / "b.zarr", saved=(0, 15, 30, 45, 60))
     done = dip("trajdist", "a.zarr", "b.zarr")
     assert [row["iteration"] for row in rows(done)] == ["0", "30"]
-    assert b"share 2 iterations of the 4 and the 5" in done.stderr
+    assert b"are compared at the 2 iterations that both saved" in done.stderr
     fitted(tmp_path / "c.zarr", saved=(5, 7))
     done = dip("trajdist", "a.zarr", "c.zarr", code=1)
     assert b"have no saved iteration in common" in done.stderr

@@ -45,7 +45,7 @@ def gpkernel(
         metavar="nearest|bilinear|gaussian[:SIGMA]",
     ),
     length: int = option("Number of lags or of values of a draw.", 128, min=1, max=65536),
-    empirical: bool = option("Print the kernels of sampled networks, too.", False),
+    empirical: bool = option("Also estimate the kernel from sampled networks.", False),
     samples: int = option("Number of networks, or of draws for --std.", 100, min=1, max=10**6),
     width: str | None = option(
         "Channels of the sampled networks; with --arch, per level.",

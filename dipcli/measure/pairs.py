@@ -135,8 +135,8 @@ class Pair:
         if len(common) == len(one) == len(other):
             return ""
         return (
-            f"{self.a.label} and {self.b.label} share {len(common)} iterations "
-            f"of the {len(one)} and the {len(other)} that they saved"
+            f"{self.a.label} and {self.b.label} are compared at the {len(common)} iterations that "
+            "both saved"
         )
 
 
