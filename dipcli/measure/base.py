@@ -1,4 +1,4 @@
-"""The base class of measures: numbers of a frame, along an axis that all frames of a run share."""
+"""The base class of measures, numbers of a frame along an axis; and what all measuring shares."""
 
 from __future__ import annotations
 
