@@ -239,6 +239,15 @@ def test_what_does_not_fit_into_memory_is_refused(dip, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_fit_that_is_too_large_or_long_comes_with_advice(dip):
+    large = dip("fit", "builtin:camera", "--width", "60000", "-n").stderr
+    assert b"this needs more memory than the" in large
+    assert b"fit a smaller image (dip corrupt IMAGE crop:WxH" in large
+    long = dip("fit", "builtin:camera", "--iterations", "10000000", "--save-every", "100000", "-n")
+    assert b"this takes long" in long.stderr
+    assert b"this" not in dip("fit", TRIANGLE, *TINY, "--iterations", "1", "-n").stderr
+
+
 def test_a_diverging_fit_says_so(dip, tmp_path):
     done = dip(
         "fit", TRIANGLE, *TINY, "--iterations", "50", "--lr", "1e6", "--norm", "none", code=1

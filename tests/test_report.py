@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import shutil
+from dataclasses import fields
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -637,6 +638,17 @@ def test_without_any_store_there_is_no_report(dip, here):
     assert b"No such file" in done.stderr
     done = dip("report", "builtin:camera", "-o", "r.html", code=2)
     assert b"report on images is a table" in done.stderr
+
+
+def test_settings_frames_and_size_are_columns_on_demand(dip, here):
+    path = stores.fitted(here / "t.zarr", saved=(0, 10, 20, 30))
+    line = ["report", "t.zarr", "--columns", "frames,bytes,config", "--format", "jsonl"]
+    row = json.loads(dip(*line).stdout)
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    assert (row["frames"], row["bytes"], row["config.lr"]) == (4, size, 0.01)
+    assert len(row) == 2 + len(fields(Settings))
+    done = dip("report", "t.zarr", "--columns", "config.upsampl", code=2)
+    assert b"did you mean 'upsample'" in done.stderr
 
 
 def test_images_are_told_as_dip_reads_them(dip, here):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from dipcli.errors import UsageError, nearest
@@ -33,23 +34,45 @@ COLUMNS: dict[str, Callable[[RunFacts], Any]] = {
     "precision": lambda run: run.lookup("precision"),
     "error": lambda run: run.lookup("error"),
 }
+# on demand
+MORE: dict[str, Callable[[RunFacts], Any]] = {
+    "frames": lambda run: len(run.iterations),
+    "bytes": lambda run: size_on_disk(Path(run.one.name)),  # of the store with all its runs
+}
+EVERY = COLUMNS | MORE
 # attributes of a run that are columns too, as are the values in them: stop.reason
 ATTRIBUTES = ("config", "stop", "stopping", "device", "pid", "updated")
 
 
 def columns(text: str) -> list[str]:
-    """Read the names of columns: `store,psnr,config.lr`; all columns if there are none."""
-    names = text.split(",") if text else list(COLUMNS)
+    """Read the names of columns: `store,psnr,config.lr`; without any, those of `COLUMNS`.
+
+    `config` alone is all settings, a column each.
+    """
+    settings = [f.name for f in fields(Settings)]
+    names: list[str] = []
+    for name in text.split(",") if text else COLUMNS:
+        names += [f"config.{setting}" for setting in settings] if name == "config" else [name]
     for name in names:
-        if name not in COLUMNS and name.split(".")[0] not in ATTRIBUTES:
-            hint = nearest(name, [*COLUMNS, *ATTRIBUTES])
+        if name not in EVERY and name.split(".")[0] not in ATTRIBUTES:
+            hint = nearest(name, [*EVERY, *ATTRIBUTES])
             msg = f"--columns has no column {name!r}; {hint} (config.lr is the --lr of the fit)"
             raise UsageError(msg)
         setting = name.partition("config.")[2].replace("-", "_")
-        if setting and setting not in (known := [f.name for f in fields(Settings)]):
-            msg = f"--columns {name}: no setting is called {setting!r}; {nearest(setting, known)}"
+        if setting and setting not in settings:
+            msg = (
+                f"--columns {name}: no setting is called {setting!r}; {nearest(setting, settings)}"
+            )
             raise UsageError(msg)
     return names
+
+
+def size_on_disk(path: Path) -> int | None:
+    """The bytes of a store on this machine; None elsewhere."""
+    if not path.exists():
+        return None
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.lstat().st_size for file in files if file.is_file())
 
 
 def rows(
@@ -67,5 +90,5 @@ def rows(
 def _row(one: StoreRuns, run: Run, names: Sequence[str]) -> dict[str, Any]:
     """The row of a run; only what these columns need is read."""
     facts = RunFacts(one, run)
-    cells = {n: COLUMNS[n](facts) if n in COLUMNS else facts.lookup(*n.split(".")) for n in names}
+    cells = {n: EVERY[n](facts) if n in EVERY else facts.lookup(*n.split(".")) for n in names}
     return {n: ",".join(map(str, v)) if isinstance(v, list) else v for n, v in cells.items()}
