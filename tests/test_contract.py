@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -328,6 +329,7 @@ def test_signals_end_with_their_codes_and_leave_no_files(start_dip, name, tmp_pa
     os.mkfifo(fifo)
     process = start_dip(*words(name, "output", INPUT="fifo"))
     with fifo.open("wb"):  # opens when the command reads
+        wait_until_asleep(process.pid)  # Python loses a signal that comes just before a read
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
     assert process.returncode == code
@@ -451,6 +453,15 @@ def test_a_defect_is_one_line_too():
     )
     assert done.returncode == 1
     assert "unexpected RuntimeError: two\\nlines" in one_line(done.stderr)
+
+
+def wait_until_asleep(pid):
+    """Wait until a process has slept for a while: it waits for its input."""
+    asleep = 0
+    while asleep < 5:
+        time.sleep(0.01)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        asleep = asleep + 1 if state == "S" else 0
 
 
 # -- tools -----------------------------------------------------------------------------------

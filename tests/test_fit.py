@@ -415,11 +415,18 @@ def test_a_broken_checkpoint_is_an_error(dip, tmp_path):
 
 def test_progress_in_a_log_file_is_plain_lines(here, monkeypatch, capfd):
     """Every step is news, and takes six seconds by the clock of the progress."""
-    from dipcli.cli import console, main
+    from dipcli.cli import main, progress
     from dipcli.fitting import run
 
-    clock = SimpleNamespace(monotonic=itertools.count(0, 6).__next__)
-    monkeypatch.setattr(console, "time", clock)
+    now = itertools.count(0, 6)  # of each piece of news, whatever asks for it
+    update = progress.Progress.update
+
+    def tick(self, *args, **figures):
+        moment = float(next(now))
+        monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: moment))
+        update(self, *args, **figures)
+
+    monkeypatch.setattr(progress.Progress, "update", tick)
     monkeypatch.setattr(run, "NEWS_SECONDS", 0)
     monkeypatch.setattr("sys.argv", ["dip", "fit", TRIANGLE, *TINY, "--iterations", "4"])
     with pytest.raises(SystemExit) as end:
@@ -436,10 +443,10 @@ def test_progress_in_a_log_file_is_plain_lines(here, monkeypatch, capfd):
 
 
 def test_killed_at_random_moments(start_dip, dip, tmp_path, whole):
-    """Ten SIGKILLs; the fit goes on each time, bit-identical to an uninterrupted one."""
+    """Twenty SIGKILLs; the fit goes on each time, bit-identical to an uninterrupted one."""
     rng = random.Random(1)
     line = ("fit", *LONG, *STEPS, "-q", "-o", "t.zarr")
-    for _ in range(10):
+    for _ in range(20):
         at = rng.randrange(1, 120)
         process = start_dip(*line, signal_at=(signal.SIGKILL, at))
         process.communicate()

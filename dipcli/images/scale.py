@@ -127,11 +127,12 @@ def robust_range(numbers: Numbers, known: Bools) -> tuple[float, float]:
     sample = numbers[known][:: max(1, int(known.sum()) // SAMPLE)].astype(np.float64)
     if not sample.size:
         return low, high
-    bottom, middle, top = np.percentile(sample, (1, 50, 99))
-    if high > 2 * top - middle:
-        high = _without_outliers(numbers, known, middle, top - middle)
-    if low < 2 * bottom - middle:
-        low = -_without_outliers(-numbers.astype(np.float64), known, -middle, middle - bottom)
+    with np.errstate(invalid="ignore", over="ignore"):  # a file may hold any bit pattern
+        bottom, middle, top = np.percentile(sample, (1, 50, 99))
+        if high > 2 * top - middle:
+            high = _without_outliers(numbers, known, middle, top - middle)
+        if low < 2 * bottom - middle:
+            low = -_without_outliers(-numbers.astype(np.float64), known, -middle, middle - bottom)
     return low, high
 
 
