@@ -167,6 +167,7 @@ def group() -> Group:
     app.callback(cls=Group, context_settings=SETTINGS, invoke_without_command=True)(_dip)
     dip = typer.main.get_command(app)
     assert isinstance(dip, Group)
+    dip.epilog = "Completion for bash, zsh and fish is installed with dip: see docs/completions.md."
     for entry in COMMANDS.values():
         dip.add_command(Lazy(entry), entry.name)
     return dip
