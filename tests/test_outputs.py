@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -161,3 +162,58 @@ def test_a_resumed_fit_writes_nothing_outside_its_folder_unless_asked(dip, image
     assert not outside.exists()
     dip("fit", "--resume", "t.zarr", "--image", "../elsewhere.tif", cwd=home)
     assert outside.exists()
+
+
+def test_a_dry_run_of_a_stack_begins_with_the_totals(dip, stack):
+    line = ["fit", "z.tif", *TINY, "--iterations", "5", "-n"]
+    plans = [json.loads(text) for text in dip(*line, "--format", "jsonl").stdout.splitlines()]
+    assert [plan["store"] for plan in plans] == [f"z-p{k:02}.zarr" for k in range(1, 11)]
+    rows = [text.split("\t") for text in dip(*line).stdout.decode().splitlines()]
+    assert rows[0] == ["image", "setting", "value"]
+    totals = {name: int(value) for image, name, value in rows[1:6] if image == "all"}
+    assert list(totals) == [
+        f"total {name}" for name in ("images", "runs", "seconds", "memory_bytes", "disk_bytes")
+    ]
+    assert totals["total images"] == totals["total runs"] == 10
+    assert totals["total disk_bytes"] == sum(plan["disk_bytes"] for plan in plans)
+    differing = [row for row in rows[6:] if row[0] != "all"]
+    assert differing == [[plan["image"], "store", plan["store"]] for plan in plans]
+
+
+def test_finished_stores_are_resumed_with_a_line_each(dip, image, tmp_path):
+    for name in ("a.zarr", "b.zarr"):
+        dip("fit", "f.tif", *TINY, "--iterations", "2", "-o", name)
+    done = dip("fit", "--resume", "a.zarr", "b.zarr", "--format", "none")
+    assert done.stdout == b"a.zarr\nb.zarr\n"
+    assert done.stderr == b"dip: a.zarr is finished already\ndip: b.zarr is finished already\n"
+
+
+def test_the_restored_image_is_shown_on_a_terminal_with_v(on_terminal, image):
+    line = ("fit", "f.tif", *TINY, "--iterations", "2", "-o", "t.zarr")
+    assert on_terminal((*line, "-v")).text.count("▀") == 16 * 8
+    assert "▀" not in on_terminal(line).text
+
+
+def test_a_page_is_opened_in_the_browser(dip, tmp_path):
+    stores.fitted(tmp_path / "t.zarr")
+    browser = tmp_path / "browser"
+    browser.write_text('#!/bin/sh\necho "$1" > opened\n')
+    browser.chmod(0o755)
+    dip("report", "t.zarr", "-o", "page.html", "--open", env={"BROWSER": str(browser)})
+    assert (tmp_path / "opened").read_text().strip() == (tmp_path / "page.html").as_uri()
+
+
+def test_a_page_renews_itself_while_a_fit_goes_on(start_dip, tmp_path):
+    page = tmp_path / "page.html"
+    with stores.being_written(tmp_path / "t.zarr", size=(1, 16, 16)) as (_, run):
+        stores.append(run, 0, (1, 16, 16))
+        run.update(status="running")
+        process = start_dip("report", "t.zarr", "-o", "page.html", "--watch")
+        while not page.exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        assert b'http-equiv="refresh"' in page.read_bytes()
+        run.finish("complete", seconds=1)
+    process.communicate()
+    assert process.returncode == 0
+    assert b'http-equiv="refresh"' not in page.read_bytes()
