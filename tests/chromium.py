@@ -31,7 +31,7 @@ class Chromium:
     """One browser with one tab; it collects the messages of its console, and requested URLs."""
 
     def __init__(self, path):
-        self.home = tempfile.TemporaryDirectory(prefix="dip-chromium-")
+        self.home = tempfile.TemporaryDirectory(prefix="dip-chromium-", ignore_cleanup_errors=True)
         home = f"--user-data-dir={self.home.name}"
         read, self._out = os.pipe()
         self._in, write = os.pipe()
