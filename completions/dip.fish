@@ -700,7 +700,7 @@ complete -c dip -n '__dip_in gpkernel -h --help' -s h -l help -d 'Show this mess
 complete -c dip -n '__dip_argument report 1 more' -F -a '(__dip_fill $__dip_place_report_names)'
 complete -c dip -n '__dip_in report -o --output' -s o -l output -d 'Report to write; - is stdout.' -r -F
 complete -c dip -n '__dip_in report --format' -l format -d 'Format of the report; by default that of the extension of -o, else a table.' -r -f -a 'html md json table tsv csv jsonl none'
-complete -c dip -n '__dip_in report --columns' -l columns -d 'Columns of the table. config.lr is the --lr of the fit, config all settings; frames and bytes are more.' -r -f
+complete -c dip -n '__dip_in report --columns' -l columns -d 'Columns of the table. config.lr is the --lr of the fit, config all its settings; frames and bytes can be named too.' -r -f
 complete -c dip -n '__dip_in report --page' -l page -d 'Pages of a stack to read, from 1: a comma list of N or A-B.' -r -f -a '(__dip_fill $__dip_place_report_page)'
 complete -c dip -n '__dip_in report --axes' -l axes -d 'Dimensions of a file that does not name them.' -r -f
 complete -c dip -n '__dip_in report --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of their type (8, 10, 12, 14 or 16 bits; floats: 0 to 1) if the data fill a quarter of it, else the range of the data; 8 bits are always 0 to 255 but in a fit. Single hot or dead pixels and unknown pixels do not count.' -r -f -a 'auto dtype minmax'

@@ -36,7 +36,7 @@ def in_place(path: Path) -> bool:
     return path.is_relative_to("/dev") or (path.exists() and not path.is_file())
 
 
-def is_in_place(name: str) -> bool:
+def is_device(name: str) -> bool:
     """Whether a name is that of a device or a FIFO: it says nothing about what goes in."""
     try:
         return in_place(Path(name)) and not Path(name).is_dir()
@@ -47,7 +47,7 @@ def is_in_place(name: str) -> bool:
 def is_same(name: str, other: str) -> bool:
     """Whether two names are those of one file or folder."""
     try:
-        return Path(name).samefile(other) and not is_in_place(other)
+        return Path(name).samefile(other) and not is_device(other)
     except (OSError, ValueError):  # one of them is no file
         return False
 

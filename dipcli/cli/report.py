@@ -47,8 +47,8 @@ def report(
         "Format of the report; by default that of the extension of -o, else a table."
     ),
     columns: str = option(
-        "Columns of the table. config.lr is the --lr of the fit, config all settings; frames and "
-        "bytes are more.",
+        "Columns of the table. config.lr is the --lr of the fit, config all its settings; frames "
+        "and bytes can be named too.",
         "",
         metavar="A,B,...",
         panel=options.WRITING,

@@ -93,7 +93,7 @@ def read_images(
 
 def output_format(output: str, asked: str | None) -> str | None:
     """The format of an image output; None where the image decides it."""
-    if asked or output == "-" or files.is_in_place(output):
+    if asked or output == "-" or files.is_device(output):
         return asked
     return format_of(output)
 

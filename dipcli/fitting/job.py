@@ -92,7 +92,7 @@ class Job:
             if any(Path(path).resolve().is_relative_to(f.resolve()) for f in (folder, here)):
                 near[option] = path
             else:
-                remarks.append(f"was to write {path} too; --{option} {path} does so")
+                remarks.append(f"was to write {path} too: add --{option} {path}")
         kinds = {"source": str, "pages": int, "total": int}
         known = {k: recorded[k] for k, kind in kinds.items() if isinstance(recorded.get(k), kind)}
         return replace(self, outputs=near, remarks=tuple(remarks), **(known if near else {}))
