@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.warm import Warm
+from tests.warm import Warm, environment
 
 # read when numpy is loaded: tests run side by side, and threads that wait for each other are slow
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -19,13 +19,6 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 DIP = [sys.executable, "-m", "dipcli"]
-
-
-def environment(**extra: str) -> dict[str, str]:
-    """This process's environment, without what would change what `dip` prints."""
-    dropped = ("DIP_", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "COLUMNS", "TERM")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
-    return {**kept, "TERM": "xterm", **extra}
 
 
 @dataclass

@@ -23,7 +23,7 @@ import pytest
 from dipcli.cli.app import COMMANDS, command
 from dipcli.registry import load
 from tests import stores
-from tests.conftest import environment
+from tests.warm import environment
 
 
 @dataclass(frozen=True)

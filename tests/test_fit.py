@@ -15,7 +15,7 @@ import tifffile
 from dipcli.images import open_stack, read
 from dipcli.store import open_store
 from tests import pictures as p
-from tests.conftest import environment
+from tests.warm import environment
 
 TINY = ("--width", "4", "--depth", "2", "--threads", "1")
 ENDLESS = ("--iterations", "1000000", "--stop", "none")

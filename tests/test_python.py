@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 
 import dipcli as dip
-from tests.conftest import environment
+from tests.warm import environment
 
 ROOT = Path(__file__).parents[1]
 QUICK = {"width": (4,), "depth": 2, "stop": "none", "threads": 1, "arch": "dip"}

@@ -27,7 +27,7 @@ from dipcli.report.frames import MOST_FRAMES, FrameSelection, few
 from dipcli.report.pictures import SpectrumAxes, webp
 from dipcli.store import Store, open_store
 from tests import stores
-from tests.conftest import environment
+from tests.warm import environment
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = Draft202012Validator(json.loads((ROOT / "docs/report.schema.json").read_text()))

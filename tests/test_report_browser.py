@@ -6,7 +6,8 @@ import pytest
 from dipcli.images import Image
 from dipcli.store import Store
 from tests import chromium, stores
-from tests.conftest import DIP, environment
+from tests.conftest import DIP
+from tests.warm import environment
 
 SIZE = (3, 24, 32)
 SAVED = (0, 10, 20, 30)

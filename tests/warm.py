@@ -10,9 +10,11 @@ import contextlib
 import gc
 import importlib
 import io
+import itertools
 import json
 import os
 import pkgutil
+import resource
 import select
 import shutil
 import signal
@@ -29,6 +31,7 @@ STARTS_WITH = {  # what a Python that is not in the background does
     signal.SIGHUP: signal.SIG_DFL,
 }
 OPERATIONS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir"}  # audit events
+DROPPED = ("DIP_", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "COLUMNS", "TERM")
 LATE = (  # what dip imports within functions
     *("zarr", "jinja2", "rich.progress", "rich.table"),
     "torch._dynamo",  # by torch's counter of FLOPs, in five seconds: for networks of the user's
@@ -44,6 +47,12 @@ from tests.warm import ask
 code = ask({ear!r}, sys.argv[1:], dict(os.environ), os.getcwd(), (0, 1, 2))
 sys.exit(code if code >= 0 else 128 - code)  # as a shell says that a signal ended it
 """
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """This process's environment, without what would change what `dip` prints."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(DROPPED)}
+    return {**kept, "TERM": "xterm", **extra}
 
 
 class Warm:
@@ -69,7 +78,10 @@ class Warm:
         """Begin a call; streams are descriptors, or pipes: stdin is the bytes of one.
 
         `ignored` are signals, as by nohup; `signal_at` is a signal and the number of the file
-        operation, below the working directory, before which the call sends it to itself.
+        operation, below the working directory, before which the call sends it to itself;
+        `fail_at` is an error number and the number of the operation that fails with it, and
+        whether all later ones that write fail too. `limits` are names of resources and numbers
+        (of AS: bytes above what is mapped at the start), and `user` is who runs the call.
         """
         return Process(self._ear, words, env, cwd, (stdin, stdout, stderr), more)
 
@@ -179,20 +191,45 @@ def _number(channel: socket.socket) -> int:
     return int.from_bytes(answer, "big", signed=True)
 
 
-def signal_at_operation(number: int, operation: int, folder) -> None:
-    """Send this process a signal right before its file operation of this number in a folder."""
-    left = operation
+def at_operations(act, folder) -> None:
+    """Call act(n, writes) right before the n-th file operation of this process in a folder."""
+    numbers = itertools.count(1)
 
-    def count(event, args):
-        nonlocal left
+    def hear(event, args):
         if event not in OPERATIONS or not isinstance(args[0], str | Path):
             return
         if str(Path(folder, args[0])).startswith(f"{folder}/"):
-            left -= 1
-            if left == 0:
-                os.kill(os.getpid(), number)
+            act(next(numbers), event != "open" or bool(args[2] & (os.O_WRONLY | os.O_RDWR)))
 
-    sys.addaudithook(count)  # for as long as the process lives
+    sys.addaudithook(hear)  # for as long as the process lives
+
+
+def signal_at_operation(number: int, operation: int, folder) -> None:
+    """Send this process a signal right before its file operation of this number in a folder."""
+
+    def act(n, _writes):
+        if n == operation:
+            os.kill(os.getpid(), number)
+
+    at_operations(act, folder)
+
+
+def fail_at_operation(code: int, operation: int, later: bool, folder) -> None:
+    """Let a file operation fail; `later`: and all that write after it, as on a full disk."""
+
+    def act(n, writes):
+        if n == operation or (later and writes and n > operation):
+            raise OSError(code, os.strerror(code))
+
+    at_operations(act, folder)
+
+
+def limit(resources: dict[str, int]) -> None:
+    """Limit what this process may use."""
+    for name, value in resources.items():
+        if name == "AS":
+            value += int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
 
 
 def import_all() -> None:
@@ -268,6 +305,11 @@ def _become(request: dict, fds: list[int]) -> None:
     if "signal_at" in request:
         number, operation = request["signal_at"]
         signal_at_operation(number, operation, request["cwd"])
+    if "fail_at" in request:
+        fail_at_operation(*request["fail_at"], request["cwd"])
+    if "user" in request:
+        os.setuid(request["user"])
+    limit(request.get("limits", {}))
     try:
         main()
         code = 0
