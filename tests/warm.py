@@ -31,6 +31,10 @@ STARTS_WITH = {  # what a Python that is not in the background does
     signal.SIGHUP: signal.SIG_DFL,
 }
 OPERATIONS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir"}  # audit events
+WATCHED = (  # audit events, besides files that are opened to write
+    *("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo"),
+    *("subprocess.", "os.exec", "os.posix_spawn", "os.system", "pickle."),
+)
 DROPPED = ("DIP_", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "COLUMNS", "TERM")
 LATE = (  # what dip imports within functions
     *("zarr", "jinja2", "rich.progress", "rich.table"),
@@ -224,6 +228,25 @@ def fail_at_operation(code: int, operation: int, later: bool, folder) -> None:
     at_operations(act, folder)
 
 
+def watch(log: str) -> None:
+    """Write a line for each file that is opened to write, socket, program and pickle."""
+    out = os.open(log, os.O_WRONLY | os.O_CREAT)
+
+    def hear(event, args):
+        if event == "open":
+            path, _, flags = args
+            if isinstance(path, int) or not flags & (os.O_WRONLY | os.O_RDWR):
+                return
+            target = os.path.abspath(os.fsdecode(path))
+        elif event.startswith(WATCHED):
+            target = str(args)
+        else:
+            return
+        os.write(out, f"{json.dumps([event, target])}\n".encode())
+
+    sys.addaudithook(hear)
+
+
 def limit(resources: dict[str, int]) -> None:
     """Limit what this process may use."""
     for name, value in resources.items():
@@ -250,6 +273,7 @@ def import_all() -> None:
 
 
 def serve(ear: socket.socket) -> None:
+    parent = os.getppid()
     import_all()
     gc.collect()
     gc.freeze()  # the collector of a child would copy every page that it looks at
@@ -263,8 +287,13 @@ def serve(ear: socket.socket) -> None:
                 callers.pop(ended[0]).close()
 
     signal.signal(signal.SIGCHLD, tell)
-    while True:
-        channel, _ = ear.accept()
+    ear.settimeout(1)
+    while os.getppid() == parent:  # who started this one may be killed
+        try:
+            channel, _ = ear.accept()
+        except TimeoutError:
+            continue
+        channel.settimeout(None)
         header, fds, *_ = socket.recv_fds(channel, 4, 3)
         request = b""
         while len(request) < int.from_bytes(header, "big"):
@@ -300,11 +329,17 @@ def _become(request: dict, fds: list[int]) -> None:
         signal.signal(number, signal.SIG_IGN if ignored else STARTS_WITH[number])
     os.environ.clear()
     os.environ.update(request["env"])
+    tempfile.tempdir = None  # the mother's
     os.chdir(request["cwd"])
     sys.argv = ["dip", *request["words"]]
     if "signal_at" in request:
         number, operation = request["signal_at"]
         signal_at_operation(number, operation, request["cwd"])
+    if "watch" in request:  # a file for what the call does besides reading
+        watch(request["watch"])
+    counter = itertools.count()
+    if "count" in request:  # a file for the number of operations
+        at_operations(lambda *_: next(counter), request["cwd"])
     if "fail_at" in request:
         fail_at_operation(*request["fail_at"], request["cwd"])
     if "user" in request:
@@ -318,6 +353,8 @@ def _become(request: dict, fds: list[int]) -> None:
     except BaseException:
         sys.excepthook(*sys.exc_info())
         code = 1
+    if "count" in request:
+        Path(request["count"]).write_text(str(next(counter)))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(int(code))

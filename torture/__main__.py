@@ -12,9 +12,11 @@ import os
 import secrets
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +37,8 @@ def main() -> int:
     print(f"seed {seed}; log {log}; a case alone: python -m torture CLASS --case N --seed {seed}")
     todo = list(_todo(args, {(row["class"], row["number"]) for row in rows}))
     with log.open("a") as file, ProcessPoolExecutor(WORKERS, initializer=_begin) as pool:
-        for row in (
-            pool.map(_try, *zip(*((seed, *each) for each in todo), strict=True)) if todo else ()
-        ):
-            rows.append(row)
+        for future in as_completed([pool.submit(_try, seed, *each) for each in todo]):
+            rows.append(row := future.result())
             print(json.dumps(row), file=file, flush=True)
             if row["outcome"] == "broken":
                 print(f"BROKEN {row['class']} {row['number']}: {row['what']}", flush=True)
@@ -75,6 +75,7 @@ def module(name: str) -> Any:
 def _begin() -> None:
     global _warm
     _warm = Warm(environment())
+    Finalize(None, _warm.close, exitpriority=1)  # a worker of a pool does not run atexit
 
 
 def _try(seed: int, name: str, number: int) -> dict[str, Any]:
@@ -91,6 +92,8 @@ def attempt(warm: Warm, seed: int, name: str, number: int) -> dict[str, Any]:
         outcome, what = "broken", f"{error} ({place.folder})"
     except Skipped as error:
         outcome, what = "skipped", str(error)
+    except Exception:  # the case itself is wrong; the others go on
+        outcome, what = "broken", f"{traceback.format_exc()} ({place.folder})"
     seconds = round(time.monotonic() - began, 2)
     return {
         "class": name,
