@@ -264,6 +264,8 @@ def _become(request: dict, fds: list[int]) -> None:
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
+    tempfile.tempdir = None
+    tempfile.gettempdir()  # of TMPDIR; Python tries it with a file, before operations are counted
     sys.argv = ["dip", *request["words"]]
     if "signal_at" in request:
         number, operation = request["signal_at"]

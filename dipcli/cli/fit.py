@@ -6,7 +6,6 @@ import os
 import shlex
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from dipcli.cli.progress import Progress, animated, show_progress
 from dipcli.errors import DipError, UsageError
 from dipcli.fitting.settings import Settings
 from dipcli.registry import ARCHITECTURES, LOSSES, PRESETS, RULES, TASKS
+from dipcli.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from dipcli.fitting.job import Job
@@ -105,12 +105,12 @@ def fit(
     written = {"-o": output, "--image": image, "--std": std}
     outputs.check_names(written, {"--clean": clean, "--mask": mask})
     templates = {name: text for name, text in (("image", image), ("std", std)) if text}
-    with tempfile.TemporaryDirectory(prefix="dip-fit-") as scratch:
+    with temporary_folder() as scratch:
         if resume:
             found = list(resumed_jobs(images or [], chosen, templates))
         else:
             beside = clean, mask, mask_invert
-            request = Request(chosen, preset, config, *beside, Path(scratch), templates)
+            request = Request(chosen, preset, config, *beside, scratch, templates)
             found = list(_read(request, images or [], reading, (output, image)))
         made = [job for job in found if not isinstance(job, DipError)]
         outs = outputs.image_outputs(made)
