@@ -31,7 +31,7 @@ from dipcli.store.layout import (
     group_metadata,
     ome,
 )
-from dipcli.store.safety import is_root
+from dipcli.store.safety import is_root, refuse_links
 from dipcli.store.series import Column, Series
 
 
@@ -75,6 +75,7 @@ def _replaceable(folder: Path, label: str, *, force: bool) -> bool:
         if not force:
             msg = f"{label} exists; -f replaces it"
             raise OutputExists(msg)
+        refuse_links(folder, label)
         return True
     kind = "a directory" if folder.is_dir() else "a file"
     msg = f"{label} is {kind} that is not a store of dip; refusing to overwrite it"
