@@ -13,7 +13,7 @@ from dipcli.errors import DipError
 from dipcli.fitting import workers
 from dipcli.fitting.hardware import find_device, parallel_fits
 from dipcli.fitting.job import Job
-from dipcli.fitting.plan import Plan, plan
+from dipcli.fitting.plan import Plan, missing_runs, plan
 from dipcli.fitting.run import News, Stopped, Tell
 from dipcli.store import pack
 
@@ -85,13 +85,13 @@ def check_memory(plans: Sequence[Plan], parallel: int) -> None:
 
 
 def is_complete(job: Job) -> bool:
-    """Whether all runs of a job have come to their end."""
+    """Whether all runs that a job wants, and all others of its store, have come to their end."""
     try:
         with job.open_store() as store:
-            runs = store.runs
+            ended = all(run.attrs["status"] == "complete" for run in store.runs)
+            return ended and not missing_runs(store, job.settings)
     except DipError:
         return False
-    return bool(runs) and all(run.attrs["status"] == "complete" for run in runs)
 
 
 def pack_if_asked(job: Job) -> None:

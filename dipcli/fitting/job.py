@@ -52,6 +52,9 @@ class Job:
             if not config:
                 msg = f"{name} has no runs: fit its image again, with -o {name}"
                 raise DipError(msg)
+            # runs that were added later record how many there were to be
+            wanted = [run.attrs["config"]["runs"] for run in runs]
+            config = {**config, "runs": max([config["runs"], *wanted])}
             refuse_unnamed_code(name, config, options)
             settings = Settings(like=config, **options)
             image = image_part(store, "target")

@@ -100,13 +100,18 @@ def _resume(job: Job, store: Store) -> Plan:
                 "another -o to keep both, or -f to overwrite"
             )
             raise DipError(msg)
+    return Plan(job, store, missing_runs(store, job.settings))
+
+
+def missing_runs(store: Store, settings: Settings) -> tuple[int, ...]:
+    """The numbers of the runs that are not there yet, or not complete."""
     done = {
-        k
-        for k, attrs in runs.items()
-        if attrs["status"] == "complete"
-        and attrs["config"]["iterations"] >= job.settings.iterations
+        run.number
+        for run in store.runs
+        if (attrs := run.attrs)["status"] == "complete"
+        and attrs["config"]["iterations"] >= settings.iterations
     }
-    return Plan(job, store, tuple(k for k in range(job.settings.runs) if k not in done))
+    return tuple(k for k in range(settings.runs) if k not in done)
 
 
 def _adopt(settings: Settings, requested: Settings, recorded: Settings) -> Settings:
