@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from dipcli.store import open_store
+from dipcli.store import Store, open_store
 
 IMAGE = "builtin:triangle:0.5:16"
 TINY = ("--width", "4", "--depth", "2", "--threads", "1", "--stop", "none", "--save-every", "2")
@@ -18,6 +18,12 @@ def statuses(path):
         return [run.attrs["status"] for run in store.runs]
 
 
+def remove_stores(folder):
+    """Remove t.zarr, t.zarr.zip, and what a killed process left of them."""
+    for path in folder.glob("*t.zarr*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def stop_between_runs(start_dip, folder, *words):
     """Send SIGTERM at the file operation after which the first run is complete and none follows.
 
@@ -26,8 +32,7 @@ def stop_between_runs(start_dip, folder, *words):
     low, high = 0, 1024
     while high - low > 1:
         at = (low + high) // 2
-        shutil.rmtree(folder / "t.zarr", ignore_errors=True)
-        (folder / "t.zarr.zip").unlink(missing_ok=True)
+        remove_stores(folder)
         process = start_dip(*words, signal_at=(signal.SIGTERM, at))
         out, err = process.communicate()
         if process.returncode == 0 or (folder / "t.zarr.zip").exists():
@@ -81,16 +86,15 @@ def tmp(folder):
 
 
 def test_a_zip_is_packed_only_when_all_runs_are_extended(start_dip, dip, tmp_path):
-    dip(*LINE, *TWO, "-o", "short.zarr")
+    dip(*LINE, *TWO, "-o", "whole.zarr")
     line = (*LINE, *TWO, "--iterations", "6", "-o", "t.zarr.zip")
     for at in range(20, 160, 20):
-        shutil.rmtree(tmp_path / "t.zarr", ignore_errors=True)
-        shutil.copytree(tmp_path / "short.zarr", tmp_path / "t.zarr")
+        remove_stores(tmp_path)
+        shutil.copytree(tmp_path / "whole.zarr", tmp_path / "t.zarr")
         start_dip(*line, signal_at=(signal.SIGTERM, at)).communicate()
         if (tmp_path / "t.zarr.zip").exists():
             with open_store(tmp_path / "t.zarr.zip") as store:
                 assert [run.iterations.tolist()[-1] for run in store.runs] == [6, 6]
-            (tmp_path / "t.zarr.zip").unlink()
 
 
 def test_a_zip_holds_a_fit_that_its_time_limit_ended(dip, tmp_path):
@@ -98,3 +102,104 @@ def test_a_zip_holds_a_fit_that_its_time_limit_ended(dip, tmp_path):
     assert dip(*line).stdout == b"t.zarr.zip\n"
     assert dip(*line).stdout == b"t.zarr.zip\n"
     assert [path.name for path in tmp_path.iterdir()] == ["t.zarr.zip"]
+
+
+def first_operation(start_dip, reset, is_after, *words):
+    """The first file operation before which SIGKILL comes too late; by bisection."""
+    low, high = 0, 1024
+    while high - low > 1:
+        at = (low + high) // 2
+        reset()
+        start_dip(*words, signal_at=(signal.SIGKILL, at)).communicate()
+        low, high = (low, at) if is_after() else (at, high)
+    return high
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name != "whole.zarr")
+
+
+def test_the_call_after_sigkill_ends_packing(start_dip, dip, tmp_path):
+    zipped, line = tmp_path / "t.zarr.zip", (*LINE, "-o", "t.zarr.zip")
+    dip(*LINE, "-o", "whole.zarr")
+
+    def reset():
+        remove_stores(tmp_path)
+        shutil.copytree(tmp_path / "whole.zarr", tmp_path / "t.zarr")
+
+    last = first_operation(start_dip, reset, zipped.exists, *line)
+    states = []
+    for at in (last - 30, *range(last - 2, last + 5), last + 20, last + 40):
+        reset()
+        process = start_dip(*line, signal_at=(signal.SIGKILL, at))
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        states.append(names(tmp_path))
+        assert dip(*line).stdout == b"t.zarr.zip\n"
+        assert names(tmp_path) == ["t.zarr.zip"]
+        assert statuses(zipped) == ["complete"]
+    assert ["t.zarr", "t.zarr.zip"] in states
+    assert any(state[0].startswith(".t.zarr.") and state[1:] == ["t.zarr.zip"] for state in states)
+
+
+def test_a_folder_that_differs_from_its_zip_is_kept(dip, tmp_path):
+    dip(*LINE, "-o", "t.zarr.zip")
+    dip(*LINE, "--seed", "1", "-o", "t.zarr")
+    before = (tmp_path / "t.zarr.zip").read_bytes()
+    error = dip(*LINE, "-o", "t.zarr.zip", code=1).stderr.decode()
+    assert "t.zarr.zip and t.zarr hold different fits: rename one" in error
+    assert (tmp_path / "t.zarr.zip").read_bytes() == before
+    with open_store(tmp_path / "t.zarr") as store:
+        assert store.run(0).attrs["seed"] == 1
+    shutil.rmtree(tmp_path / "t.zarr")
+    (tmp_path / "t.zarr").mkdir()
+    (tmp_path / "t.zarr/notes").touch()  # no store at all
+    assert dip(*LINE, "-o", "t.zarr.zip").stdout == b"t.zarr.zip\n"
+    assert names(tmp_path) == ["t.zarr", "t.zarr.zip"]
+
+
+def test_no_store_is_lost_to_sigkill_while_force_replaces_it(start_dip, dip, tmp_path):
+    """The call after it finds the old store or the new one, and no other folder is left."""
+    store = tmp_path / "t.zarr"
+    dip(*LINE, "-o", "whole.zarr")
+
+    def reset():
+        remove_stores(tmp_path)
+        shutil.copytree(tmp_path / "whole.zarr", store)
+        (store / "target/mark").touch()
+
+    def is_replaced():
+        return not (store / "target/mark").exists()
+
+    other = (*LINE, "--seed", "1", "-f", "-o", "t.zarr")
+    last = first_operation(start_dip, reset, is_replaced, *other)
+    resume = ("fit", "-q", "--resume", "t.zarr")
+    states = []
+    for at in range(last - 1, last + 5):
+        for words in ((*LINE, "-o", "t.zarr"), resume):
+            reset()
+            start_dip(*other, signal_at=(signal.SIGKILL, at)).communicate()
+            states.append(names(tmp_path))
+            assert store.exists() or any(name.endswith(".old.partial") for name in states[-1])
+            dip(*words)
+            assert names(tmp_path) == ["t.zarr"]
+            with open_store(store) as opened:
+                assert opened.run(0).attrs["status"] == "complete"
+    assert any("t.zarr" not in state for state in states)
+
+
+def test_what_a_living_process_has_beside_a_store_stays(dip, tmp_path):
+    """A store that is being made, and one that is being replaced."""
+    dip(*LINE, "-o", "t.zarr")
+    for name in (".t.zarr.1.partial", ".t.zarr.1.old.partial"):
+        shutil.copytree(tmp_path / "t.zarr", tmp_path / name)
+    with Store.edit(tmp_path / ".t.zarr.1.partial"):
+        dip(*LINE, "-o", "t.zarr")
+        assert names(tmp_path) == [".t.zarr.1.partial", "t.zarr"]
+        shutil.copytree(tmp_path / "t.zarr", tmp_path / ".t.zarr.1.old.partial")
+        (tmp_path / "t.zarr").rename(tmp_path / "away")
+        (tmp_path / ".t.zarr.2.partial").symlink_to("away")
+    with Store.edit(tmp_path / ".t.zarr.1.old.partial"):
+        dip(*LINE, "-o", "t.zarr")
+        assert names(tmp_path) == [".t.zarr.1.old.partial", ".t.zarr.2.partial", "away", "t.zarr"]
+    assert statuses(tmp_path / "away") == ["complete"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
@@ -15,7 +14,7 @@ from dipcli.fitting.hardware import find_device, parallel_fits
 from dipcli.fitting.job import Job
 from dipcli.fitting.plan import Plan, missing_runs, plan
 from dipcli.fitting.run import News, Stopped, Tell
-from dipcli.store import pack
+from dipcli.store import delete_store, is_root, pack
 
 
 def run_jobs(
@@ -76,7 +75,8 @@ def check_memory(plans: Sequence[Plan], parallel: int) -> None:
         return
     for p in plans:  # a store that has just been made holds nothing yet
         if not p.store.runs:
-            shutil.rmtree(p.job.folder)
+            p.store.close()
+            delete_store(Path(p.job.folder))
     msg = (
         f"this needs about {need / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free: use "
         "fewer --jobs, a smaller --width or an image of fewer pixels"
@@ -96,8 +96,9 @@ def is_complete(job: Job) -> bool:
 
 def pack_if_asked(job: Job) -> None:
     """Pack the folder of a complete `.zarr.zip`."""
-    if not job.store.endswith(".zip") or not Path(job.folder).is_dir() or not is_complete(job):
+    folder, name = Path(job.folder), Path(job.store)
+    if not job.store.endswith(".zip") or not is_root(folder) or not is_complete(job):
         return
-    with files.atomic_file(Path(job.store), force=True) as file:
-        pack(job.folder, file)
-    shutil.rmtree(job.folder)
+    with files.write_errors(job.store), files.atomic_file(name, force=True) as file:
+        pack(folder, file)
+    delete_store(folder)
