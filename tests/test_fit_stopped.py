@@ -2,10 +2,14 @@
 
 import shutil
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from dipcli.store import Store, open_store
+from tests.conftest import environment
+from tests.warm import ROOT
 
 IMAGE = "builtin:triangle:0.5:16"
 TINY = ("--width", "4", "--depth", "2", "--threads", "1", "--stop", "none", "--save-every", "2")
@@ -203,3 +207,50 @@ def test_what_a_living_process_has_beside_a_store_stays(dip, tmp_path):
         dip(*LINE, "-o", "t.zarr")
         assert names(tmp_path) == [".t.zarr.1.old.partial", ".t.zarr.2.partial", "away", "t.zarr"]
     assert statuses(tmp_path / "away") == ["complete"]
+
+
+DIVERGING = ("--iterations", "50", "--lr", "1e6", "--norm", "none")
+# no file above so many KiB can be written, much as on a full disk
+FULL = 'ulimit -f {}; exec "$@"'
+
+
+@pytest.mark.parametrize("output", ["{stem}.zarr", "{stem}.zarr.zip"])
+def test_stdout_names_no_store_of_which_every_run_failed(dip, tmp_path, output):
+    dip("corrupt", IMAGE, "-o", "a.png")
+    done = dip("fit", "a.png", *TINY, *DIVERGING, "-q", "-o", output, code=1)
+    assert done.stdout == b""
+    assert b"a.zarr/run-0: the loss is" in done.stderr
+
+
+def test_stdout_names_the_stores_that_were_written_though_one_fit_fails(tmp_path, dip):
+    dip("corrupt", IMAGE, "-o", "a.png")
+    dip("corrupt", IMAGE, "-o", "b.png")
+    line = ("fit", *TINY, "-q", "--iterations", "2", "-o", "{stem}.zarr", "a.png", "b.png")
+    dip(*line)
+    (tmp_path / "a.zarr/run-0/checkpoint/zarr.json").write_text("{}")
+    done = dip(*line, "--iterations", "4", code=1)
+    assert done.stdout == b"b.zarr\n"
+    assert b"a.zarr/run-0/checkpoint/zarr.json holds no metadata" in done.stderr
+
+
+def test_stdout_does_not_name_a_zip_that_an_older_fit_wrote(dip, tmp_path):
+    line = (*LINE, "-o", "t.zarr.zip")
+    dip(*line)
+    before = (tmp_path / "t.zarr.zip").read_bytes()
+    assert dip(*line, *DIVERGING, "-f", code=1).stdout == b""
+    assert (tmp_path / "t.zarr.zip").read_bytes() == before
+
+
+def test_a_full_disk_ends_with_one_line_and_no_name_on_stdout(tmp_path):
+    words = [sys.executable, "-m", "dipcli", *LINE, "-o", "t.zarr"]
+    words[words.index(IMAGE)] = "builtin:triangle:0.5:64"
+    done = subprocess.run(
+        ["bash", "-c", FULL.format(8), "bash", *words],
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=str(ROOT), PYTHONDONTWRITEBYTECODE="1"),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"File too large" in done.stderr
+    assert b"Traceback" not in done.stderr

@@ -94,11 +94,20 @@ def is_complete(job: Job) -> bool:
         return False
 
 
-def pack_if_asked(job: Job) -> None:
-    """Pack the folder of a complete `.zarr.zip`."""
+def is_usable(job: Job) -> bool:
+    """Whether a run of a job came to its end or was interrupted: not all failed, or never began."""
+    with job.open_store() as store:
+        return any(run.attrs["status"] in ("complete", "interrupted") for run in store.runs)
+
+
+def pack_if_asked(job: Job) -> bool:
+    """Pack the folder of a complete `.zarr.zip`; False if the store is not packed as asked."""
     folder, name = Path(job.folder), Path(job.store)
-    if not job.store.endswith(".zip") or not is_root(folder) or not is_complete(job):
-        return
+    if not job.store.endswith(".zip") or not is_root(folder):
+        return True
+    if not is_complete(job):
+        return False
     with files.write_errors(job.store), files.atomic_file(name, force=True) as file:
         pack(folder, file)
     delete_store(folder)
+    return True
