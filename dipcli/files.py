@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from dipcli.errors import DipError, OutputExists
+from dipcli.temporary import remove_dead_files, temporary_file
 
 
 def put(path: Path, data: bytes, *, force: bool = False) -> bool:
@@ -24,6 +24,7 @@ def put(path: Path, data: bytes, *, force: bool = False) -> bool:
             with path.open("wb") as file:  # a directory raises its own error
                 file.write(data)
         elif path.exists() and path.stat().st_size == len(data) and path.read_bytes() == data:
+            remove_dead_files(*_partial(path))
             return False
         else:
             with atomic_file(path, force=force) as file:
@@ -87,16 +88,17 @@ def atomic_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
         raise OutputExists(msg)
     path = path.resolve()  # the target of a link is replaced, not the link
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
+    with temporary_file(*_partial(path)) as partial:
+        with partial.open("wb") as file:
             yield file
-        # mkstemp makes a private file; this gives it the mode of the old file, or the usual one
-        Path(name).chmod(stat.S_IMODE(path.stat().st_mode) if exists else _new_file_mode())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        # it was private so far; this gives it the mode of the old file, or the usual one
+        partial.chmod(stat.S_IMODE(path.stat().st_mode) if exists else _new_file_mode())
+        partial.replace(path)
+
+
+def _partial(path: Path) -> tuple[Path, str, str]:
+    """Folder, prefix and suffix of the file that is renamed to `path` when it is complete."""
+    return path.parent, f".{path.name}.", ".partial"
 
 
 def _new_file_mode() -> int:

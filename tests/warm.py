@@ -331,6 +331,8 @@ def _become(request: dict, fds: list[int]) -> None:
     os.environ.update(request["env"])
     tempfile.tempdir = None  # the mother's
     os.chdir(request["cwd"])
+    tempfile.tempdir = None
+    tempfile.gettempdir()  # of TMPDIR; Python tries it with a file, before operations are counted
     sys.argv = ["dip", *request["words"]]
     if "signal_at" in request:
         number, operation = request["signal_at"]

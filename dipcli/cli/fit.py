@@ -6,7 +6,6 @@ import os
 import shlex
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from dipcli.cli.progress import Progress, animated, show_progress
 from dipcli.errors import DipError, UsageError
 from dipcli.fitting.settings import Settings
 from dipcli.registry import ARCHITECTURES, LOSSES, PRESETS, RULES, TASKS
+from dipcli.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from dipcli.fitting.job import Job
@@ -105,12 +105,12 @@ def fit(
     written = {"-o": output, "--image": image, "--std": std}
     outputs.check_names(written, {"--clean": clean, "--mask": mask})
     templates = {name: text for name, text in (("image", image), ("std", std)) if text}
-    with tempfile.TemporaryDirectory(prefix="dip-fit-") as scratch:
+    with temporary_folder() as scratch:
         if resume:
             found = list(resumed_jobs(images or [], chosen, templates))
         else:
             beside = clean, mask, mask_invert
-            request = Request(chosen, preset, config, *beside, Path(scratch), templates)
+            request = Request(chosen, preset, config, *beside, scratch, templates)
             found = list(_read(request, images or [], reading, (output, image)))
         made = [job for job in found if not isinstance(job, DipError)]
         outs = outputs.image_outputs(made)
@@ -210,7 +210,10 @@ class _Work:
             rows = {**self.rows, "form": self.rows["form"] or "table"}
             tables.print_rows(run_rows(done), SUMMARY, **rows, stream=sys.stderr)
         for job in done:
-            self._leave(job)
+            try:
+                self._leave(job)
+            except DipError as error:  # the disk may be full; other stores are named
+                self.errors.append(error)
 
     def _is_wanted(self, job: Job) -> bool:
         """Whether to do a job: not if its image is up to date, nor if that cannot be written."""
@@ -266,7 +269,7 @@ class _Work:
     def _leave(self, job: Job) -> None:
         """Pack what is to be packed, and print the name of the store that was written."""
         from dipcli.cli import streams
-        from dipcli.fitting.batch import is_complete, pack_if_asked
+        from dipcli.fitting.batch import is_complete, is_usable, pack_if_asked
         from dipcli.fitting.result import output_image
         from dipcli.images.preview import preview
         from dipcli.store import pack
@@ -281,8 +284,7 @@ class _Work:
                 with streams.binary_stdout() as stdout:
                     pack(job.folder, stdout)
             return
-        pack_if_asked(job)
-        if job.store.endswith(".zip") and not Path(job.store).exists():
+        if not pack_if_asked(job) or not is_usable(job):
             return
         if job.store and not any(out.path == "-" for out in self.outputs):
             sys.stdout.write(f"{job.store}\n")

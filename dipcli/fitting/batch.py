@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
@@ -13,9 +12,9 @@ from dipcli.errors import DipError
 from dipcli.fitting import workers
 from dipcli.fitting.hardware import find_device, parallel_fits
 from dipcli.fitting.job import Job
-from dipcli.fitting.plan import Plan, plan
+from dipcli.fitting.plan import Plan, missing_runs, plan
 from dipcli.fitting.run import News, Stopped, Tell
-from dipcli.store import pack
+from dipcli.store import delete_store, is_root, pack
 
 
 def run_jobs(
@@ -76,7 +75,8 @@ def check_memory(plans: Sequence[Plan], parallel: int) -> None:
         return
     for p in plans:  # a store that has just been made holds nothing yet
         if not p.store.runs:
-            shutil.rmtree(p.job.folder)
+            p.store.close()
+            delete_store(Path(p.job.folder))
     msg = (
         f"this needs about {need / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free: use "
         "fewer --jobs, a smaller --width or an image of fewer pixels"
@@ -85,19 +85,29 @@ def check_memory(plans: Sequence[Plan], parallel: int) -> None:
 
 
 def is_complete(job: Job) -> bool:
-    """Whether all runs of a job have come to their end."""
+    """Whether all runs that a job wants, and all others of its store, have come to their end."""
     try:
         with job.open_store() as store:
-            runs = store.runs
+            ended = all(run.attrs["status"] == "complete" for run in store.runs)
+            return ended and not missing_runs(store, job.settings)
     except DipError:
         return False
-    return bool(runs) and all(run.attrs["status"] == "complete" for run in runs)
 
 
-def pack_if_asked(job: Job) -> None:
-    """Pack the folder of a complete `.zarr.zip`."""
-    if not job.store.endswith(".zip") or not Path(job.folder).is_dir() or not is_complete(job):
-        return
-    with files.atomic_file(Path(job.store), force=True) as file:
-        pack(job.folder, file)
-    shutil.rmtree(job.folder)
+def is_usable(job: Job) -> bool:
+    """Whether a run of a job came to its end or was interrupted: not all failed, or never began."""
+    with job.open_store() as store:
+        return any(run.attrs["status"] in ("complete", "interrupted") for run in store.runs)
+
+
+def pack_if_asked(job: Job) -> bool:
+    """Pack the folder of a complete `.zarr.zip`; False if the store is not packed as asked."""
+    folder, name = Path(job.folder), Path(job.store)
+    if not job.store.endswith(".zip") or not is_root(folder):
+        return True
+    if not is_complete(job):
+        return False
+    with files.write_errors(job.store), files.atomic_file(name, force=True) as file:
+        pack(folder, file)
+    delete_store(folder)
+    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -22,6 +21,7 @@ from dipcli.fitting.result import Result, read_result
 from dipcli.fitting.run import News, Tell
 from dipcli.images import Image, as_image
 from dipcli.registry import ARCHITECTURES, LOSSES, MEASURES, RULES
+from dipcli.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from dipcli.fitting.loop import Frame
@@ -97,8 +97,8 @@ def fit_many(
     errors: list[DipError] = []
     bar = TextProgress() if progress and not callable(progress) else None
     tell: Tell = bar or (progress if callable(progress) else lambda _: None)
-    with tempfile.TemporaryDirectory(prefix="dip-fit-") as scratch, signals.Graceful() as stopped:
-        made = [_job(words, Path(scratch)) for words in jobs]
+    with temporary_folder() as scratch, signals.Graceful() as stopped:
+        made = [_job(words, scratch) for words in jobs]
         run_jobs(
             made,
             tell=tell,

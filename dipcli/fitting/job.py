@@ -16,7 +16,7 @@ from dipcli.fitting.tasks import Task
 from dipcli.images import Image
 from dipcli.nets.cost import Cost, cost
 from dipcli.registry import MEASURES, OPTIMIZERS
-from dipcli.store import Store, image_part, open_store
+from dipcli.store import Store, image_part, is_root, open_store, recover_store
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,16 @@ class Job:
     @classmethod
     def from_store(cls, name: str, options: Mapping[str, Any]) -> Job:
         """The job that a store records, to go on with it; options win over what it records."""
+        recover_store(Path(name))
         with open_store(name) as store:
             runs = store.runs
             config = runs[0].attrs["config"] if runs else store.attrs.get("config")
             if not config:
                 msg = f"{name} has no runs: fit its image again, with -o {name}"
                 raise DipError(msg)
+            # runs that were added later record how many there were to be
+            wanted = [run.attrs["config"]["runs"] for run in runs]
+            config = {**config, "runs": max([config["runs"], *wanted])}
             refuse_unnamed_code(name, config, options)
             settings = Settings(like=config, **options)
             image = image_part(store, "target")
@@ -113,7 +117,7 @@ class Job:
 
     def open_store(self) -> Store:
         """The store where it is now: where it is fitted, or already packed."""
-        return open_store(self.folder if Path(self.folder).exists() else self.store)
+        return open_store(self.folder if is_root(Path(self.folder)) else self.store)
 
     @property
     def cost(self) -> Cost:

@@ -16,7 +16,15 @@ from dipcli.fitting.job import Job
 from dipcli.fitting.run import RunJob
 from dipcli.fitting.settings import Settings, flag
 from dipcli.nets.architecture import AUTO
-from dipcli.store import Store, open_store, pixels_digest
+from dipcli.store import (
+    Store,
+    delete_store,
+    is_packed,
+    is_root,
+    open_store,
+    pixels_digest,
+    recover_store,
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,10 @@ class Plan:
 def plan(job: Job, *, force: bool) -> Plan:
     """Open or make the store of a job; `force` replaces a store that holds another fit."""
     path = Path(job.folder)
+    recover_store(path)
     zipped = job.store.endswith(".zip") and Path(job.store).exists()
+    if zipped and not force and is_root(path):
+        _delete_packed(path, Path(job.store))
     if force or not (zipped or path.exists()):
         store = Store.create(
             path,
@@ -73,6 +84,15 @@ def plan(job: Job, *, force: bool) -> Plan:
             raise OutputExists(msg)
         undo.pop_all()
     return found
+
+
+def _delete_packed(folder: Path, name: Path) -> None:
+    """Delete the folder from which a zip was packed, which a killed process left."""
+    with name.open("rb") as file:
+        if not is_packed(folder, file):
+            msg = f"{name} and {folder} hold different fits: rename one, or -f overwrites both"
+            raise OutputExists(msg)
+    delete_store(folder)
 
 
 def _resume(job: Job, store: Store) -> Plan:
@@ -100,13 +120,18 @@ def _resume(job: Job, store: Store) -> Plan:
                 "another -o to keep both, or -f to overwrite"
             )
             raise DipError(msg)
+    return Plan(job, store, missing_runs(store, job.settings))
+
+
+def missing_runs(store: Store, settings: Settings) -> tuple[int, ...]:
+    """The numbers of the runs that are not there yet, or not complete."""
     done = {
-        k
-        for k, attrs in runs.items()
-        if attrs["status"] == "complete"
-        and attrs["config"]["iterations"] >= job.settings.iterations
+        run.number
+        for run in store.runs
+        if (attrs := run.attrs)["status"] == "complete"
+        and attrs["config"]["iterations"] >= settings.iterations
     }
-    return Plan(job, store, tuple(k for k in range(job.settings.runs) if k not in done))
+    return tuple(k for k in range(settings.runs) if k not in done)
 
 
 def _adopt(settings: Settings, requested: Settings, recorded: Settings) -> Settings:

@@ -11,6 +11,7 @@ import numpy as np
 from dipcli.arrays import Floats
 from dipcli.errors import DipError
 from dipcli.fitting.job import Job
+from dipcli.fitting.plan import missing_runs
 from dipcli.fitting.settings import Settings
 from dipcli.images import Image, Scale
 from dipcli.store import Run, Store, image_part
@@ -51,7 +52,8 @@ def read_result(job: Job) -> Result:
         msg = f"{job.name}: {error}"
         raise DipError(msg)
     first, stop = runs[0], attrs[0].get("stop") or {}
-    status = "complete" if all(a["status"] == "complete" for a in attrs) else "interrupted"
+    ended = all(a["status"] == "complete" for a in attrs) and not missing_runs(store, job.settings)
+    status = "complete" if ended else "interrupted"
     std = spread_pixels(store) if status == "complete" else None
     image, latest = _latest(store)
     result = Result(

@@ -1,6 +1,7 @@
 """The trajectory store: written crash-safe, read one frame at a time, from a folder, zip or URL."""
 
 from dipcli.store.attributes import pixels_digest
+from dipcli.store.create import delete_store, recover_store
 from dipcli.store.layout import Status
 from dipcli.store.parts import (
     image_part,
@@ -12,16 +13,20 @@ from dipcli.store.parts import (
     split_name,
 )
 from dipcli.store.run import Run
+from dipcli.store.safety import is_root
 from dipcli.store.store import Store, open_store
 from dipcli.store.writer import RunWriter
-from dipcli.store.zip import pack
+from dipcli.store.zip import is_packed, pack
 
 __all__ = [
     "Run",
     "RunWriter",
     "Status",
     "Store",
+    "delete_store",
     "image_part",
+    "is_packed",
+    "is_root",
     "is_store_name",
     "keep_inputs",
     "open_store",
@@ -29,6 +34,7 @@ __all__ = [
     "pixels_digest",
     "read_image",
     "read_run",
+    "recover_store",
     "runs_part",
     "split_name",
 ]

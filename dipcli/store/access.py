@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -19,6 +18,7 @@ from dipcli.images import Floats
 from dipcli.store.disk import Buffer
 from dipcli.store.layout import MAX_METADATA, META, WHOLE
 from dipcli.store.safety import CHUNK, Node, bad, check_chunk, check_zip, is_zip, parse_node
+from dipcli.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from zarr import Array as ZarrArray
@@ -182,9 +182,8 @@ def _open_zip(path: Path, label: str) -> Reader:
 
 def _open_stream(stream: BinaryIO, label: str) -> Reader:
     """Copy a zip to a temporary file first: its list of files is at its end."""
-    # not NamedTemporaryFile: Windows opens no second handle on one
-    with tempfile.TemporaryDirectory(prefix="dip-", ignore_cleanup_errors=True) as folder:
-        path = Path(folder) / "stream.zip"
+    with temporary_folder() as folder:
+        path = folder / "stream.zip"
         with read_errors(label):
             with path.open("wb") as file:
                 shutil.copyfileobj(stream, file)

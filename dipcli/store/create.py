@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,42 @@ from dipcli.store.layout import (
     group_metadata,
     ome,
 )
-from dipcli.store.safety import is_root
+from dipcli.store.safety import is_root, refuse_links
 from dipcli.store.series import Column, Series
+
+
+def recover_store(path: Path) -> None:
+    """Delete what killed processes left beside a store; put back a store that one was replacing."""
+    folder = Path(os.path.realpath(path))
+    name = re.compile(rf"\.{re.escape(folder.name)}\.\d+(\.old)?{PARTIAL}")
+    entries = folder.parent.iterdir() if folder.parent.is_dir() else ()
+    for left in [entry for entry in entries if name.fullmatch(entry.name)]:
+        with suppress(DipError, OSError), ExitStack() as locks:  # of a process that lives
+            if left.is_symlink() or not left.is_dir():
+                continue
+            refuse_links(left, str(left))
+            _lock_all(locks, left, str(path))
+            if left.name.endswith(f".old{PARTIAL}") and not os.path.lexists(folder):
+                left.rename(folder)
+            else:
+                disk.remove(left)
+
+
+def delete_store(path: Path) -> None:
+    """Delete a store; it is renamed first, so that no part of it is ever found under its name."""
+    folder = Path(os.path.realpath(path))
+    with ExitStack() as locks, write_errors(str(path)):
+        _lock_all(locks, folder, str(path))
+        if disk.WINDOWS:  # it renames no folder in which a file is open
+            locks.close()
+        partial = _hidden(folder)
+        folder.rename(partial)
+        disk.remove(partial)
+
+
+def _hidden(folder: Path, kind: str = "") -> Path:
+    """The name, beside a store, of what is not the store yet or no more."""
+    return folder.with_name(f".{folder.name}.{os.getpid()}{kind}{PARTIAL}")
 
 
 def create_store(
@@ -45,17 +80,17 @@ def create_store(
 ) -> Lock:
     """Create a store without runs at `path`; return its lock."""
     folder = Path(os.path.realpath(path))  # the target of a link is replaced, not the link
-    new = folder.with_name(f".{folder.name}.{os.getpid()}{PARTIAL}")
+    new = _hidden(folder)
     with ExitStack() as undo, write_errors(str(path)):
         replaced = _replaceable(folder, str(path), force=force)
         locks = undo.enter_context(ExitStack())
         if replaced:
             _lock_all(locks, folder, str(path))
         undo.callback(disk.remove, new)  # after a success `new` has been renamed
-        new.mkdir(parents=True)
-        _create_arrays(new, image, others, attrs)
+        (new / STORE_SCRATCH).mkdir(parents=True)
         lock = Lock(new / STORE_SCRATCH, str(path))
         try:
+            _create_arrays(new, image, others, attrs)
             lock.prepare_move()
             if disk.WINDOWS:  # it renames no folder in which a file is open
                 locks.close()
@@ -75,6 +110,7 @@ def _replaceable(folder: Path, label: str, *, force: bool) -> bool:
         if not force:
             msg = f"{label} exists; -f replaces it"
             raise OutputExists(msg)
+        refuse_links(folder, label)
         return True
     kind = "a directory" if folder.is_dir() else "a file"
     msg = f"{label} is {kind} that is not a store of dip; refusing to overwrite it"
@@ -99,14 +135,15 @@ def _move(new: Path, folder: Path, *, replace: bool) -> None:
                 raise OutputExists(msg) from error
             raise
         return
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old{PARTIAL}")
+    old = _hidden(folder, ".old")
     folder.rename(old)
     try:
         new.rename(folder)
     except OSError:
         old.rename(folder)
         raise
-    disk.remove(old)
+    old.rename(new)  # `old` would be put back, were it found
+    disk.remove(new)
 
 
 def _create_arrays(

@@ -26,6 +26,7 @@ import numpy.typing as npt
 from dipcli.errors import BadStore
 from dipcli.files import write_errors
 from dipcli.store.layout import LOCK, META, PARTIAL, array_metadata, dumps, shuffle
+from dipcli.temporary import NO_LINK, is_open_at
 
 Buffer = bytes | memoryview
 Array = npt.NDArray[Any]
@@ -202,7 +203,11 @@ class Lock:
             from filelock import lock_descriptor
 
         while True:
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | NO_LINK, 0o666)
+            if os.fstat(handle).st_nlink > 1:  # the file is written in place
+                os.close(handle)
+                msg = f"{self._path} has another name too: remove it"
+                raise BadStore(msg)
             try:
                 acquired = lock_descriptor(handle, blocking=False)
             except OSError as error:
@@ -214,7 +219,7 @@ class Lock:
                 message = self._owner(handle)
                 os.close(handle)
                 raise BadStore(message)
-            if self._is_current(handle):
+            if is_open_at(self._path, handle):
                 break
             os.close(handle)  # its owner deleted the file after we opened it
         os.ftruncate(handle, 0)
@@ -227,13 +232,6 @@ class Lock:
         os.lseek(handle, int(WINDOWS), os.SEEK_SET)
         owner = os.read(handle, 256).decode(errors="replace").strip() or "another process"
         return f"{self._label} is being written by {owner}; wait until it ends, or end it"
-
-    def _is_current(self, handle: int) -> bool:
-        """Whether the path still leads to the file that `handle` has open."""
-        try:
-            return os.path.samestat(os.fstat(handle), self._path.stat())
-        except FileNotFoundError:
-            return False
 
     def prepare_move(self) -> None:
         """Call before the folder of the lock is renamed."""
@@ -252,7 +250,7 @@ class Lock:
             return
         # the file is deleted while it is locked: afterwards, or in another store that replaced
         # this one, the name may be that of another process's lock
-        if self._is_current(self._handle):
+        if is_open_at(self._path, self._handle):
             with suppress(PermissionError):  # Windows deletes no open file
                 self._path.unlink(missing_ok=True)
         self.close_handle()

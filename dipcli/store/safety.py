@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import stat
 import struct
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -28,6 +30,7 @@ from dipcli.store.layout import (
     MAX_METADATA,
     MAX_ROWS,
     META,
+    RUN,
     WHOLE,
 )
 
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from dipcli.store.access import Reader
 
 DTYPES = frozenset({"float16", "float32", "float64", "int64"})
+LINK = "is a link, and dip writes through none: put a copy in its place, or remove it"
+FRAME = re.compile(rf"{RUN}/frames/c/\d+")
 CHUNK = re.compile(r"(.+)/c((?:/\d+)+)")  # a chunk's key: its array, its index
 ZARR_V2 = "a Zarr v2 store; dip reads Zarr v3"
 ZIP = (b"PK\3\4", b"PK\5\6")  # first bytes of a zip, with files and without
@@ -186,6 +191,22 @@ def is_root(path: Path) -> bool:
         return isinstance(attributes["dip"]["format"], int)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
+
+
+def refuse_links(folder: Path, label: str, part: str = "") -> None:
+    """Refuse a link in a store that is to be written: a write through it would land elsewhere.
+
+    The folders of frames are not entered: there are many, and each is new when it is written.
+    """
+    # another process may be writing: what it has renamed meanwhile is no link
+    with suppress(FileNotFoundError), os.scandir(folder / part) as entries:
+        for entry in entries:
+            name = f"{part}/{entry.name}" if part else entry.name
+            if entry.is_symlink():
+                where = f"{label}/{name}"
+                raise bad(where, LINK)
+            if entry.is_dir() and not FRAME.fullmatch(name):
+                refuse_links(folder, label, name)
 
 
 def check_root(reader: Reader) -> Mapping[str, Any]:

@@ -22,7 +22,7 @@ from dipcli.store.create import create_run, create_store
 from dipcli.store.disk import Lock
 from dipcli.store.layout import RUN, RUN_SCRATCH, STORE_SCRATCH, SaveDtype
 from dipcli.store.run import Run
-from dipcli.store.safety import bad, check_root
+from dipcli.store.safety import bad, check_root, refuse_links
 from dipcli.store.writer import RunWriter
 
 
@@ -72,6 +72,8 @@ class Store:
         if folder.is_file():
             raise bad(str(path), "is a file and can only be read; unzip it to write")
         store = cls(open_reader(folder, str(path)), writable=True)
+        with read_errors(str(path)):
+            refuse_links(folder, str(path))
         if lock:
             with write_errors(str(path)):
                 scratch = folder / STORE_SCRATCH

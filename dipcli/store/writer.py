@@ -166,7 +166,6 @@ class RunWriter:
     def rewind(self, until: int) -> None:
         """Remove all frames and losses after an iteration, to write them again."""
         self._saved.keep(until)
-        disk.drop_chunks(self._folder / "frames", self._saved.count)
         if self._record is not None:
             self._record.keep(until)
         self._losses.clear(until + 1)
@@ -175,6 +174,7 @@ class RunWriter:
 
     def reserve(self, saves: int, steps: int) -> None:
         """Make room for this total number of frames and steps."""
+        disk.drop_chunks(self._folder / "frames", self._saved.count)  # of a killed writer
         self._saved.resize(saves)
         self._resize_steps(max(steps, self._steps))
 

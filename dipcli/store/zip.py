@@ -7,6 +7,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import BinaryIO, cast
 
 from dipcli.errors import DipError
@@ -52,6 +53,18 @@ def pack(path: str | os.PathLike[str], file: BinaryIO) -> None:
                 entry.file_size = os.fstat(content.fileno()).st_size  # zipfile chooses Zip64 by it
                 with archive.open(entry, "w") as packed:
                     shutil.copyfileobj(content, packed)
+
+
+def is_packed(path: str | os.PathLike[str], file: BinaryIO) -> bool:
+    """Whether a file holds just the zip of the store at `path`."""
+    same = []
+
+    def compare(data: Buffer) -> int:
+        same.append(file.read(len(data)) == data)
+        return len(data)
+
+    pack(path, cast(BinaryIO, SimpleNamespace(write=compare, flush=lambda: None)))
+    return all(same) and not file.read(1)
 
 
 def _files(root: Path) -> Iterator[str]:
