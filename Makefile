@@ -1,17 +1,20 @@
 # Everything that is done with this project; each target stands on `make setup`.
 PYTHON ?= python3
 BIN = .venv/bin
+PIP = $(BIN)/pip install --no-compile --quiet --disable-pip-version-check
 
-.PHONY: setup demo test lint same bench completions pages clean
+.PHONY: setup demo test lint same bench torture lock completions pages clean
 
 setup: .venv/ready
 
 # made anew when what is to be installed has changed; of all that pip would compile, a third is ever
-# imported: that is compiled by importing it, and kept
+# imported: that is compiled by importing it, and kept. Files of another hash are refused; torch has
+# none, as it comes with CUDA or without
 unexport PYTHONDONTWRITEBYTECODE
-.venv/ready: pyproject.toml constraints.txt
+.venv/ready: pyproject.toml constraints.txt hashes.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(PIP) --no-deps --require-hashes -r hashes.txt
+	$(PIP) --no-build-isolation -c constraints.txt -e '.[dev]'
 	$(BIN)/python -c "import torch, zarr, matplotlib.figure, scipy.stats, skimage.metrics"
 	@touch $@
 
@@ -42,6 +45,15 @@ bench: setup
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.step
 	$(BIN)/python -m benchmarks.extras
+
+# try to break dip, in all cases: under an hour on two cores. A second call goes on where one ended
+SEED ?=
+torture: setup
+	$(BIN)/python -m torture $(if $(SEED),--seed $(SEED))
+
+# hashes.txt from constraints.txt, after a change of versions
+lock: setup
+	$(BIN)/python -m tools.lock
 
 completions: setup
 	$(BIN)/python -m tools.completions

@@ -60,7 +60,11 @@ def temporary_folder() -> Iterator[Path]:
         try:
             yield folder
         finally:
-            _delete_folder_of(lock)
+            try:
+                _delete_folder_of(lock)
+            except BaseException:  # a signal; without its lock a folder is never found again
+                _delete_folder_of(lock)
+                raise
 
 
 def _delete_folder_of(lock: Path) -> None:

@@ -1,5 +1,6 @@
 """What is kept, named and packed of a fit that was stopped between two runs, killed, or failed."""
 
+import errno
 import shutil
 import signal
 import subprocess
@@ -7,9 +8,9 @@ import sys
 
 import pytest
 
+from dipcli.fitting.run import _Disk
 from dipcli.store import Store, open_store
-from tests.conftest import environment
-from tests.warm import ROOT
+from tests.warm import ROOT, environment
 
 IMAGE = "builtin:triangle:0.5:16"
 TINY = ("--width", "4", "--depth", "2", "--threads", "1", "--stop", "none", "--save-every", "2")
@@ -254,3 +255,33 @@ def test_a_full_disk_ends_with_one_line_and_no_name_on_stdout(tmp_path):
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"File too large" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_nothing_is_written_after_a_write_that_failed():
+    """A checkpoint after a frame that could not be written would resume without the frame."""
+    calls = []
+
+    def fail():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def write():
+        with _Disk() as disk:
+            disk.do(fail)
+            disk.do(calls.append, "checkpoint")
+            disk.wait()
+
+    with pytest.raises(OSError, match="No space"):
+        write()
+    assert calls == []
+
+
+@pytest.mark.parametrize("operation", range(60, 180, 17))
+def test_a_frame_that_could_not_be_written_is_written_by_the_next_call(
+    start_dip, dip, tmp_path, operation
+):
+    line = (*LINE, "--checkpoint-every", "1", "-o", "t.zarr")
+    start_dip(*line, fail_at=(errno.EROFS, operation, False)).communicate()
+    dip(*line)
+    with open_store(tmp_path / "t.zarr") as store:
+        assert store.run(0).iterations.tolist() == [0, 2, 4]
+    assert list(tmp_path.rglob("*.partial")) == []

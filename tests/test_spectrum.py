@@ -286,3 +286,12 @@ def test_a_measure_of_the_user_works_on_the_command_line(dip, tmp_path):
     table = rows(dip("spectrum", "t.zarr", "--measure", "mine:contrast"))
     assert list(table[0]) == ["source", "run", "iteration", "contrast"]
     assert numbers(table, "contrast") == pytest.approx([half(at).std() for at in (0, 10, 20)])
+
+
+def test_no_figure_is_drawn_of_a_store_whose_frames_cannot_be_read(dip, tmp_path):
+    fitted(tmp_path / "s.zarr")
+    for chunk in (tmp_path / "s.zarr/run-0/frames/c").glob("*/0/0/0"):
+        chunk.write_bytes(b"x")
+    done = dip("spectrum", "s.zarr", "--plot", "o.svg", code=1)
+    assert done.stderr.count(b"error") == 1
+    assert not (tmp_path / "o.svg").exists()

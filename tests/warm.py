@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 STARTS_WITH = {  # what a Python that is not in the background does
@@ -237,7 +238,7 @@ def watch(log: str) -> None:
             path, _, flags = args
             if isinstance(path, int) or not flags & (os.O_WRONLY | os.O_RDWR):
                 return
-            target = os.path.abspath(os.fsdecode(path))
+            target = str(Path.cwd() / os.fsdecode(path))
         elif event.startswith(WATCHED):
             target = str(args)
         else:
@@ -318,6 +319,24 @@ def _send(channel: socket.socket, number: int) -> None:
         channel.sendall(number.to_bytes(4, "big", signed=True))
 
 
+def _disturb(request: dict) -> Iterator[int]:
+    """What a fault test asks for; a counter of file operations."""
+    counter = itertools.count()
+    if "signal_at" in request:
+        number, operation = request["signal_at"]
+        signal_at_operation(number, operation, request["cwd"])
+    if "watch" in request:  # a file for what the call does besides reading
+        watch(request["watch"])
+    if "count" in request:  # a file for the number of operations
+        at_operations(lambda *_: next(counter), request["cwd"])
+    if "fail_at" in request:
+        fail_at_operation(*request["fail_at"], request["cwd"])
+    if "user" in request:
+        os.setuid(request["user"])
+    limit(request.get("limits", {}))
+    return counter
+
+
 def _become(request: dict, fds: list[int]) -> None:
     from dipcli.cli import main
 
@@ -329,24 +348,11 @@ def _become(request: dict, fds: list[int]) -> None:
         signal.signal(number, signal.SIG_IGN if ignored else STARTS_WITH[number])
     os.environ.clear()
     os.environ.update(request["env"])
-    tempfile.tempdir = None  # the mother's
     os.chdir(request["cwd"])
     tempfile.tempdir = None
     tempfile.gettempdir()  # of TMPDIR; Python tries it with a file, before operations are counted
     sys.argv = ["dip", *request["words"]]
-    if "signal_at" in request:
-        number, operation = request["signal_at"]
-        signal_at_operation(number, operation, request["cwd"])
-    if "watch" in request:  # a file for what the call does besides reading
-        watch(request["watch"])
-    counter = itertools.count()
-    if "count" in request:  # a file for the number of operations
-        at_operations(lambda *_: next(counter), request["cwd"])
-    if "fail_at" in request:
-        fail_at_operation(*request["fail_at"], request["cwd"])
-    if "user" in request:
-        os.setuid(request["user"])
-    limit(request.get("limits", {}))
+    counter = _disturb(request)
     try:
         main()
         code = 0

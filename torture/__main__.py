@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import os
 import secrets
 import sys
 import time
@@ -16,6 +15,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ from torture import CLASSES
 from torture.place import Broken, Skipped, dice, new_place
 
 WORKERS = 2
-_warm: Warm
 
 
 def main() -> int:
@@ -36,7 +35,7 @@ def main() -> int:
     rows = [row for row in rows if row["seed"] == seed]
     print(f"seed {seed}; log {log}; a case alone: python -m torture CLASS --case N --seed {seed}")
     todo = list(_todo(args, {(row["class"], row["number"]) for row in rows}))
-    with log.open("a") as file, ProcessPoolExecutor(WORKERS, initializer=_begin) as pool:
+    with log.open("a") as file, ProcessPoolExecutor(WORKERS) as pool:
         for future in as_completed([pool.submit(_try, seed, *each) for each in todo]):
             rows.append(row := future.result())
             print(json.dumps(row), file=file, flush=True)
@@ -72,14 +71,16 @@ def module(name: str) -> Any:
     return importlib.import_module(f"torture.{name}")
 
 
-def _begin() -> None:
-    global _warm
-    _warm = Warm(environment())
-    Finalize(None, _warm.close, exitpriority=1)  # a worker of a pool does not run atexit
+@cache
+def _warm() -> Warm:
+    """The mother of this worker's calls."""
+    warm = Warm(environment())
+    Finalize(None, warm.close, exitpriority=1)  # a worker of a pool does not run atexit
+    return warm
 
 
 def _try(seed: int, name: str, number: int) -> dict[str, Any]:
-    return attempt(_warm, seed, name, number)
+    return attempt(_warm(), seed, name, number)
 
 
 def attempt(warm: Warm, seed: int, name: str, number: int) -> dict[str, Any]:

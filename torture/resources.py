@@ -91,8 +91,8 @@ def _clock(place: Place, command: str, draw: Random) -> Done:
     speed = f"{draw.choice('+-')}{draw.randrange(1, 10_000)}d x{draw.choice((0.1, 1, 1000))}"
     words = [faketime, "-f", speed, sys.executable, "-m", "dipcli", *command.split()]
     env = environment(TMPDIR=str(place.folder / "tmp"), PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
-    options = {"env": env, "cwd": place.folder, "timeout": WALL, "check": False}
-    done = subprocess.run(words, capture_output=True, **options)
+    options = {"env": env, "cwd": place.folder, "timeout": WALL}
+    done = subprocess.run(words, check=False, capture_output=True, **options)
     return Done(tuple(words), done.returncode, done.stdout, done.stderr)
 
 

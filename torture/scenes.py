@@ -16,7 +16,7 @@ import numpy as np
 
 from tests.warm import Warm
 from tools.same import differences, outputs
-from tools.same_files import describe, digest
+from tools.same_files import describe
 from torture.place import WALL, Done, Place, check, require
 
 SMALL = "--width 4 --depth 2 --threads 1 --jobs 1 --stop none"
@@ -51,7 +51,7 @@ SCENES = [
     Scene("images", (), FIT.replace("a.png", "a.png b.png c.tif") + " -o {stem}-{page}.zarr"),
     Scene("corrupt", ("corrupt a.png -o o.png",), "corrupt a.png gaussian:25 -o o.png -f"),
     Scene("stack", (), "corrupt c.tif gaussian:25 -o o.tif"),
-    Scene("figure", (f"{FIT} -o s.zarr",), "spectrum s.zarr --plot o.svg"),
+    Scene("figure", (f"{FIT} -o s.zarr",), "spectrum s.zarr --plot o.svg -f"),
     Scene("report", (f"{FIT} -o s.zarr",), "report s.zarr -o r.html -f"),
     Scene("kernel", (), "gpkernel --depth 1 --draw 2 --size 8x8 --plot o.svg"),
 ]

@@ -137,8 +137,9 @@ class SourceMeasure:
         """The rows of the frames of a source, each as it is read."""
         try:
             measured, count, frames = self._begin(source)
-            self.measurements.append(measured)
             for done, (iteration, values) in enumerate(frames, 1):
+                if not measured.values:
+                    self.measurements.append(measured)
                 measured.values[iteration] = values
                 head = {"source": measured.source, "run": measured.run, "iteration": iteration}
                 yield from ({**head, **row} for row in measured.measure.rows(values))

@@ -87,8 +87,7 @@ def create_store(
         if replaced:
             _lock_all(locks, folder, str(path))
         undo.callback(disk.remove, new)  # after a success `new` has been renamed
-        (new / STORE_SCRATCH).mkdir(parents=True)
-        lock = Lock(new / STORE_SCRATCH, str(path))
+        lock = _locked_folder(new, str(path))
         try:
             _create_arrays(new, image, others, attrs)
             lock.prepare_move()
@@ -100,6 +99,15 @@ def create_store(
             raise
     lock.moved(folder / STORE_SCRATCH)
     return lock
+
+
+def _locked_folder(folder: Path, label: str) -> Lock:
+    """Make the folder of a store, and lock it."""
+    while True:
+        (folder / STORE_SCRATCH).mkdir(parents=True, exist_ok=True)
+        # until it is locked, another process may take it for that of a dead one and delete it
+        with suppress(FileNotFoundError):
+            return Lock(folder / STORE_SCRATCH, label)
 
 
 def _replaceable(folder: Path, label: str, *, force: bool) -> bool:

@@ -119,7 +119,8 @@ def remove(folder: Path) -> None:
 def sweep(folder: Path) -> None:
     """Delete the partial files and folders of a killed writer."""
     for path in list(folder.rglob(f"*{PARTIAL}")):
-        remove(path) if path.is_dir() else path.unlink(missing_ok=True)
+        with suppress(OSError):  # the next sweep may succeed
+            remove(path) if path.is_dir() else path.unlink()
 
 
 def unconsolidate(group: Path, scratch: Path) -> None:

@@ -155,6 +155,7 @@ class RunWriter:
         if self._record is not None:
             self._record.trim()
         self._resize_steps(self._steps)
+        disk.sweep(self._scratch)  # what could not be deleted at once
         self.update(status=status, **attrs)
         self.close()
 
