@@ -10,6 +10,7 @@ import pytest
 
 from dipcli.cli.app import COMMANDS
 from tools import pages
+from tools.lock import pins
 
 ROOT = Path(__file__).parent.parent
 HARD = ".dot 'quote' \"two\" \\fB back\\slash -o --long `x` ^ ~ a|b,c {stem} <k> σ"
@@ -77,3 +78,9 @@ def test_hard_characters_come_out_as_they_went_in(program):
 
 def test_prose_in_markdown_means_nothing_but_its_backticks():
     assert pages._text("a_b *c* `d_e` [f] <g>") == r"a\_b \*c\* `d_e` \[f\] \<g\>"
+
+
+def test_hashes_are_those_of_the_versions_in_constraints():
+    found = [pins((ROOT / name).read_text()) for name in ("constraints.txt", "hashes.txt")]
+    assert found[0] == found[1]
+    assert len(found[0]) > 90
