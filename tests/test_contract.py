@@ -5,6 +5,7 @@ A command that is not in CASES fails here, and so does one that forgets a conven
 
 import atexit
 import inspect
+import itertools
 import json
 import os
 import re
@@ -309,6 +310,59 @@ def test_a_full_disk_is_one_line_and_code_1(start_dip, name):
     (err,) = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "No space left" in one_line(err)
+
+
+CLOSED = [number for count in range(1, 4) for number in itertools.combinations((0, 1, 2), count)]
+TO_A_FILE = {"spectrum": ("--format", "none"), "trajdist": ("--format", "none")}
+
+
+@EVERY
+@pytest.mark.parametrize("closed", CLOSED)
+def test_closed_streams_lose_only_what_goes_through_them(dip, start_dip, name, closed, tmp_path):
+    """Without /dev/null in their place, the next file opened would be stdout or stderr."""
+    code, out, err = _run_without(closed, start_dip, *words(name, "work"))
+    assert code == (1 if 1 in closed else 0)
+    assert out == (b"" if 1 in closed else dip(*words(name, "work")).stdout)
+    if 2 in closed:
+        assert not err
+    elif 1 in closed:
+        assert "stdout is closed" in one_line(err)
+    line = (*words(name, "output"), *TO_A_FILE.get(name, ()))
+    code, _, err = _run_without(closed, start_dip, *line)
+    assert code == 0, err
+    (output,) = tmp_path.iterdir()
+    data = output.read_bytes()
+    output.unlink()
+    dip(*line)
+    assert data == output.read_bytes()
+
+
+@pytest.mark.parametrize("closed", CLOSED)
+def test_a_fit_writes_its_store_without_streams(start_dip, closed, tmp_path):
+    code, out, err = _run_without(closed, start_dip, "fit", PICTURE, *TINY, "-o", "a.zarr")
+    assert (code, out) == (0, b"" if 1 in closed else b"a.zarr\n")
+    assert b"error" not in err
+    assert (tmp_path / "a.zarr").exists()
+
+
+def test_a_closed_stdout_is_refused_before_a_fit(start_dip):
+    code, _, err = _run_without((1,), start_dip, "fit", PICTURE, *TINY, "-o", "-")
+    assert code == 1
+    assert "stdout is closed" in one_line(err)
+
+
+@pytest.mark.parametrize("line", ["--version", "--help", "corrupt --help", ""])
+def test_a_shell_that_closes_stdout_gets_one_line(line):
+    call = f"{sys.executable} -m dipcli {line} >&-"
+    done = subprocess.run(["sh", "-c", call], capture_output=True, env=environment(), check=False)
+    assert done.returncode == 1
+    assert "stdout is closed" in one_line(done.stderr)
+
+
+def _run_without(closed, start_dip, *line):
+    process = start_dip(*line, closed=closed)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
 
 
 def test_an_image_to_a_terminal_is_a_usage_error(on_terminal):

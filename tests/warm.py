@@ -68,8 +68,9 @@ class Warm:
     def start(self, words, *, env, cwd, stdin=b"", stdout=None, stderr=None, **more) -> Process:
         """Begin a call; streams are descriptors, or pipes: stdin is the bytes of one.
 
-        `ignored` are signals, as by nohup; `signal_at` is a signal and the number of the file
-        operation, below the working directory, before which the call sends it to itself.
+        `closed` are the numbers of streams that the call starts without; `ignored` are signals, as
+        by nohup; `signal_at` is a signal and the number of the file operation, below the working
+        directory, before which the call sends it to itself.
         """
         return Process(self._ear, words, env, cwd, (stdin, stdout, stderr), more)
 
@@ -265,6 +266,9 @@ def _become(request: dict, fds: list[int]) -> None:
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
     sys.argv = ["dip", *request["words"]]
+    for number in request.get("closed", ()):
+        os.close(number)
+        setattr(sys, ("stdin", "stdout", "stderr")[number], None)
     if "signal_at" in request:
         number, operation = request["signal_at"]
         signal_at_operation(number, operation, request["cwd"])

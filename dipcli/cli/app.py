@@ -182,7 +182,7 @@ def run() -> None:
     warnings.simplefilter("ignore")
     logging.getLogger().addHandler(logging.NullHandler())
     dip = group()
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not sys.stderr.isatty():
         dip.rich_markup_mode = None  # a usage error in a log file is plain lines, without a box
     dip(prog_name="dip")
 
@@ -196,8 +196,7 @@ def exits() -> Iterator[None]:
     """Turn whatever comes out of a command into one line and an exit code."""
     try:
         yield
-        if sys.stdout is not None:  # it was closed before we began
-            sys.stdout.flush()
+        sys.stdout.flush()
     except BrokenPipeError:
         # the reader of stdout has enough; without this Python complains at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

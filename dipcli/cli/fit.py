@@ -87,6 +87,7 @@ def fit(
     **words: Any,
 ) -> int:
     """Fit an untrained network, save the trajectory, restore."""
+    from dipcli.cli import streams
     from dipcli.fitting import outputs
     from dipcli.fitting.request import Request, recorded_settings, resumed_jobs
 
@@ -104,6 +105,8 @@ def fit(
     Settings(preset, like=config, **chosen)  # refuses invalid settings before an image is read
     written = {"-o": output, "--image": image, "--std": std}
     outputs.check_names(written, {"--clean": clean, "--mask": mask})
+    if output == "-":
+        streams.image_output(output, "a store")
     templates = {name: text for name, text in (("image", image), ("std", std)) if text}
     with tempfile.TemporaryDirectory(prefix="dip-fit-") as scratch:
         if resume:
@@ -252,14 +255,8 @@ class _Work:
                 console.note(f"{out.path} needs all {pages} pages: resume their stores in one call")
             elif all(is_complete(job) for job in out.jobs):
                 try:
-                    streams.write_images(
-                        out.path,
-                        out.pages(),
-                        self.image_format,
-                        out.provenance,
-                        floats=out.std,
-                        force=self.force,
-                    )
+                    what = out.path, out.pages(), self.image_format, out.provenance
+                    streams.write_images(*what, floats=out.std, force=self.force)
                 except DipError as error:
                     self.errors.append(error)
 
@@ -284,7 +281,8 @@ class _Work:
         pack_if_asked(job)
         if job.store.endswith(".zip") and not Path(job.store).exists():
             return
-        if job.store and not any(out.path == "-" for out in self.outputs):
+        with_image = any(out.path == "-" for out in self.outputs)
+        if job.store and not with_image and sys.stdout.writable():  # it may be closed
             sys.stdout.write(f"{job.store}\n")
             sys.stdout.flush()
 

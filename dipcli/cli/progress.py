@@ -109,7 +109,7 @@ class _Json(Progress):
 
 def animated() -> bool:
     """Whether stderr is a terminal that can redraw a line."""
-    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def one_input(name: str | None, what: str) -> Input:
 def inputs(names: list[str], what: str) -> list[Input]:
     """The inputs that are named; `-`, or no name, is stdin."""
     if not names:
-        if _stdin_is_terminal():
+        if sys.stdin.isatty():
             msg = f"no {what} is named, and stdin is a terminal: name one, or pipe one in"
             raise UsageError(msg)
         names = ["-"]
@@ -100,9 +100,11 @@ def output_format(output: str, asked: str | None) -> str | None:
 
 def image_output(output: str | None, what: str = "an image") -> str:
     """Where image bytes go: to stdout without -o, unless that is a terminal."""
-    if (output is None or output == "-") and sys.stdout is not None and sys.stdout.isatty():
-        msg = f"{what} cannot be shown on a terminal: use -o FILE, or redirect stdout"
-        raise UsageError(msg)
+    if output is None or output == "-":
+        if sys.stdout.isatty():
+            msg = f"{what} cannot be shown on a terminal: use -o FILE, or redirect stdout"
+            raise UsageError(msg)
+        sys.stdout.write("")  # raises if stdout is closed
     return output or "-"
 
 
@@ -145,20 +147,14 @@ def write_encoded(output: str, images: Encoded, *, force: bool) -> None:
 
 def binary_stdout() -> BinaryIO:
     """Stdout for bytes. With PYTHONUNBUFFERED, sys.stdout.buffer may write half of them."""
-    if sys.stdout is None:
-        msg = "stdout is closed: use -o FILE"
-        raise DipError(msg)
+    sys.stdout.write("")  # raises if stdout is closed
     sys.stdout.flush()
     return open(sys.stdout.fileno(), "wb", closefd=False)
 
 
-def _stdin_is_terminal() -> bool:
-    return sys.stdin is None or sys.stdin.isatty()
-
-
 def _from_stdin() -> list[Input]:
     """Names, if the first line is one that exists; else the bytes themselves."""
-    data = sys.stdin.buffer.read() if sys.stdin is not None else b""
+    data = sys.stdin.buffer.read()
     if not data.strip():
         msg = "nothing came on stdin; an image, a store, or names of them were expected"
         raise DipError(msg)
