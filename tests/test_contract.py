@@ -4,6 +4,7 @@ A command that is not in CASES fails here, and so does one that forgets a conven
 """
 
 import atexit
+import contextlib
 import inspect
 import itertools
 import json
@@ -289,6 +290,43 @@ def test_a_fifo_is_an_input(dip, start_dip, name, tmp_path):
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert same(name, out, dip(*words(name, "work")).stdout)
+
+
+ZEROS = "more than 67,108,864 bytes, and begins like no image or store"
+
+
+@EVERY
+def test_a_device_without_end_is_refused(dip, name):
+    done = dip(*words(name, "work", INPUT="/dev/zero"), code=1)
+    assert f"cannot read /dev/zero: it has {ZEROS}" in one_line(done.stderr)
+
+
+@EVERY
+def test_a_stdin_without_end_is_refused(start_dip, name):
+    with Path("/dev/zero").open("rb") as zeros:
+        process = start_dip(*words(name, "work", INPUT="-"), stdin=zeros.fileno())
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"cannot read stdin: it has {ZEROS}" in one_line(err)
+
+
+def test_a_fifo_without_end_is_refused(start_dip, tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    process = start_dip("corrupt", "fifo")
+    with contextlib.suppress(BrokenPipeError), (tmp_path / "fifo").open("wb") as fifo:
+        while True:
+            fifo.write(bytes(1 << 20))
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"cannot read fifo: it has {ZEROS}" in one_line(err)
+
+
+@pytest.mark.parametrize("option", ["--clean", "--mask", "--settings"])
+def test_a_fit_refuses_devices_without_end(dip, option):
+    done = dip("fit", PICTURE, option, "/dev/zero", "-n", code=1)
+    assert one_line(done.stderr).startswith("dip: error: ")
+    assert "/dev/zero" in one_line(done.stderr)
+    assert "this is a bug" not in one_line(done.stderr)
 
 
 @EVERY

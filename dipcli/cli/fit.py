@@ -121,10 +121,10 @@ def fit(
         errors = [error for error in found if isinstance(error, DipError)]
         rows: dict[str, Any] = {"form": form, "header": not no_header}
         work = _Work(made, outs, image_format, force, errors, rows)
-        if dry_run:
-            _print_plan(made, **rows)
-        else:
+        if not dry_run:
             work.do()
+        elif made:
+            _print_plan(made, **rows)
     for error in work.errors:
         console.error(error)
     if work.signal:

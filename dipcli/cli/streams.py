@@ -14,7 +14,15 @@ import numpy as np
 from dipcli import files, store
 from dipcli.cli import console
 from dipcli.errors import DipError, UsageError
-from dipcli.images import Encoded, Image, encode, format_for_pipe, format_of, open_stack
+from dipcli.images import (
+    Encoded,
+    Image,
+    encode,
+    format_for_pipe,
+    format_of,
+    open_stack,
+    read_stream,
+)
 from dipcli.images.stack import Mask
 
 
@@ -58,8 +66,10 @@ def inputs(names: list[str], what: str) -> list[Input]:
 def _named(name: str) -> Input:
     """An input by its name; a FIFO, as <(...) of a shell makes one, is read at once."""
     try:
-        fifo = Path(name).is_fifo()
-        return Input(name, Path(name).read_bytes() if fifo else None)
+        if not Path(name).is_fifo():
+            return Input(name)
+        with Path(name).open("rb") as file:
+            return Input(name, read_stream(file, name))
     except OSError as error:
         msg = f"cannot read {name}: {error.strerror or error}"
         raise DipError(msg) from error
@@ -154,7 +164,7 @@ def binary_stdout() -> BinaryIO:
 
 def _from_stdin() -> list[Input]:
     """Names, if the first line is one that exists; else the bytes themselves."""
-    data = sys.stdin.buffer.read()
+    data = read_stream(sys.stdin.buffer, "stdin")
     if not data.strip():
         msg = "nothing came on stdin; an image, a store, or names of them were expected"
         raise DipError(msg)

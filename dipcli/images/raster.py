@@ -19,7 +19,7 @@ import PIL.WebPImagePlugin  # Pillow loads it only after all other plugins have 
 from dipcli.errors import BadImage
 from dipcli.images.image import Meta, Resolution
 from dipcli.images.scale import Numbers
-from dipcli.images.stack import Planes, Stack, check_size, native, read_history
+from dipcli.images.stack import SMALL, Planes, Stack, check_size, native, read_history
 
 # Pillow has more formats, some of which start other programs
 PHOTOS = ("JPEG", "WEBP", "BMP", "GIF")
@@ -42,7 +42,7 @@ def read_photo(file: BinaryIO, length: int) -> Stack:
 
 def read_netpbm(file: BinaryIO, length: int) -> Stack:
     with netpbmfile.NetpbmFile(file) as picture:
-        check_size(math.prod(picture.shape) * 4, length)
+        check_size(max(math.prod(picture.shape) * 4, length), length)  # it is read whole
         numbers = native(picture.asarray())
         if picture.magicnumber in ("Pf", "PF"):
             numbers = numbers[::-1]  # this format stores the bottom row first
@@ -79,7 +79,8 @@ def _eight_bits(picture: PIL.Image.Image) -> Numbers:
 
 def _sixteen_bits(file: BinaryIO, picture: PIL.Image.Image, kind: int) -> Numbers:
     file.seek(0)
-    numbers = np.atleast_3d(imagecodecs.png_decode(file.read()))
+    most = SMALL + 16 * picture.width * picture.height  # an endless file has no more pixels
+    numbers = np.atleast_3d(imagecodecs.png_decode(file.read(most)))
     key = picture.info.get("transparency")  # the colour that stands for transparent
     if kind in (0, 2) and key is not None and numbers.shape[2] in (1, 3):
         opaque = (numbers != np.asarray(key, np.uint16)).any(axis=2, keepdims=True)
