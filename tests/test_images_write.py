@@ -211,6 +211,15 @@ def test_unknown_pixels_are_written_transparent(depth):
         np.testing.assert_array_equal(np.isnan(back.pixels), np.isnan(pixels))
 
 
+def test_values_too_large_for_a_type_are_refused():
+    image = Image(np.array([[[0.5, 1.0]]], np.float32), Scale(1e308), np.dtype(np.float64))
+    assert np.isfinite(read(encode([image], "npy").data).pixels).all()
+    with pytest.raises(BadImage, match="2 values are too large for float32"):
+        encode([image], "tiff", "float")
+    with pytest.raises(BadImage, match="2 values are too large for float32"):
+        image.as_numbers(np.dtype(np.float32), image.scale)
+
+
 def test_unknown_pixels_are_written_as_nan_in_floats():
     pixels = np.full((1, 4, 5), 0.5, np.float32)
     pixels[:, 1] = np.nan

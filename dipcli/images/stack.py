@@ -70,7 +70,10 @@ class Stack:
         """Page `n`, from 1, on the scale `unit`; `policy` is one of ALPHA."""
         numbers = self.numbers[n - 1]  # (channel, y, x)
         pixels = unit.pixels(numbers)
-        pixels[~np.isfinite(pixels)] = np.nan
+        pixels[~np.isfinite(numbers)] = np.nan
+        if beyond := int(np.count_nonzero(np.isinf(pixels))):
+            msg = f"{beyond:,} values are too large for their scale: set another with --normalize"
+            raise BadImage(msg)
         opacity = None
         if self.alpha is not None and policy != "drop":
             alpha = self.alpha[n - 1]
