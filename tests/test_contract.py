@@ -409,6 +409,57 @@ def test_an_image_to_a_terminal_is_a_usage_error(on_terminal):
     assert "cannot be shown on a terminal" in done.text
 
 
+# -- numbers ---------------------------------------------------------------------------------
+
+HUGE, LONG = "1" + "0" * 30, "1" * 5000
+TEXTS = ("--title", "--label", "--columns", "-o", "--output", "--image", "--std", "--plot")
+
+
+@EVERY
+def test_numbers_beyond_all_bounds_are_results_or_usage_errors(dip, name):
+    line = words(name, "rows")
+    tried = 0
+    for param in command(COMMANDS[name]).params:
+        flag = max(param.opts, key=len)
+        if param.param_type_name == "argument" or param.is_flag or flag in TEXTS:
+            continue
+        for value in (HUGE, "nan"):
+            done = dip(*line, f"{flag}={value}", code=None)
+            text = done.stderr.decode()
+            assert done.returncode in (0, 1, 2), (flag, value)
+            assert "this is a bug" not in text, (flag, value, text)
+            assert "Traceback" not in text, (flag, value, text)
+            assert not done.stdout or not done.returncode, (flag, value)
+            tried += 1
+    assert tried > 10
+
+
+@pytest.mark.parametrize("name", ["spectrum", "trajdist"])
+@pytest.mark.parametrize("value", [HUGE, "9" * 19, LONG, "-1", "1.5", "nan", "1,"])
+def test_iterations_that_cannot_be_are_a_usage_error(dip, name, value):
+    done = dip(*words(name, "work"), f"--at={value}", code=2)
+    assert b"--at must be a comma list of whole numbers from 0 to 10^9" in done.stderr
+    assert not done.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--page", LONG),
+        ("--save-at", LONG),
+        ("--threads", LONG),
+        ("--jobs", LONG),
+        ("--depth", HUGE),
+        ("--depth", f"-{HUGE}"),
+        ("--lipschitz", "1e308"),
+        ("--upsample", "gaussian:1e308"),
+    ],
+)
+def test_settings_of_absurd_size_are_usage_errors(dip, option, value):
+    done = dip("fit", PICTURE, *TINY[:2], f"{option}={value}", code=2)
+    assert option.encode() in done.stderr
+
+
 # -- signals ---------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -148,8 +149,8 @@ def select(which: str, count: int) -> list[int]:
         return list(range(1, count + 1))
     chosen: list[int] = []
     for word in which.split(","):
-        first, dash, last = word.partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
+        first, _, last = word.partition("-")
+        if not re.fullmatch(r"\d{1,9}(-\d{1,9})?", word):
             msg = f"--page must be all, N, A-B or a comma list of these, not {which!r}"
             raise UsageError(msg)
         low, high = int(first), int(last or first)
