@@ -31,4 +31,6 @@ def open_missing() -> None:
     os.close(lowest)
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: PTH123, SIM115 - until the end
     sys.stdout = sys.stdout or ClosedStdout()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names are any bytes
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115

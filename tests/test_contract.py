@@ -460,6 +460,79 @@ def test_settings_of_absurd_size_are_usage_errors(dip, option, value):
     assert option.encode() in done.stderr
 
 
+# -- names -----------------------------------------------------------------------------------
+
+# it sets the clipboard, rings, reverses the text, and moves the cursor
+HOSTILE = "a\x1b]52;c;aGk=\x07\u202e\x9bb.zarr"
+ESCAPED = r"a\x1b]52;c;aGk=\x07\u202e\x9bb.zarr"
+
+
+def test_store_names_are_exact_in_a_pipe_and_escaped_on_a_terminal(dip, on_terminal):
+    line = ("fit", PICTURE, *TINY, "-o", HOSTILE)
+    assert dip(*line).stdout == f"{HOSTILE}\n".encode()
+    done = on_terminal(line)
+    assert ESCAPED in done.text
+    assert not escapes(done.text, "\x9b\u202e\x07")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(("report", HOSTILE, "--format", form) for form in ("table", "tsv", "csv", "jsonl")),
+        *(("report", HOSTILE, "--format", form) for form in ("json", "md")),
+        *(("spectrum", HOSTILE, "--format", form) for form in ("tsv", "csv", "jsonl")),
+        ("trajdist", HOSTILE, "--format", "csv"),
+        ("gpkernel", HOSTILE, "--length", "2", "--format", "jsonl"),
+        ("fit", HOSTILE + "/target", *TINY, "-n", "--format", "jsonl"),
+        ("fit", HOSTILE + "/target", *TINY, "-n", "--progress", "json"),
+        ("corrupt", HOSTILE, "gaussian:3", "-o", "b.png"),
+    ],
+)
+def test_names_are_escaped_on_a_terminal(on_terminal, tmp_path, line):
+    shutil.copytree(a_store(), tmp_path / HOSTILE)
+    done = on_terminal(line)
+    assert done.code == 0, done.text
+    assert not escapes(done.text, "\x9b\u202e\x07")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("\u202ex",),
+        ("fit", PICTURE, "--\u202ex"),
+        ("fit", PICTURE, "--device", "\u202e\x1b[7m"),
+        ("fit", PICTURE, "--arch", "\u202e\x1b[7m"),
+        ("corrupt", PICTURE, "\u202e\x1b[7m:3"),
+    ],
+)
+def test_usage_errors_escape_control_characters(dip, on_terminal, line):
+    for code, text in (
+        (2, dip(*line, code=2).stderr.decode()),
+        (on_terminal(line).code, on_terminal(line).text),
+    ):
+        assert code == 2
+        assert r"\u202e" in text
+        assert not escapes(text, "\u202e")
+        assert "\x1b[7m" not in text
+
+
+def test_names_that_are_no_utf_8_are_exact_in_a_pipe(tmp_path):
+    name = b"b\xff.zarr"
+    shutil.copytree(a_store(), tmp_path / os.fsdecode(name))
+    done = subprocess.run(
+        [sys.executable, "-m", "dipcli", "report", name, "--format", "csv"],
+        capture_output=True,
+        env=environment(PYTHONIOENCODING="utf-8:strict", PYTHONPATH=str(Path(__file__).parents[1])),
+        cwd=tmp_path,
+        check=True,
+    )
+    assert done.stdout.splitlines()[1].startswith(name)
+
+
+def escapes(text, characters):
+    return [character for character in (*characters, "\x1b]") if character in text]
+
+
 # -- signals ---------------------------------------------------------------------------------
 
 

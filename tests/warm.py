@@ -259,6 +259,8 @@ def _become(request: dict, fds: list[int]) -> None:
     for number, fd in enumerate(fds):
         os.dup2(fd, number)
         os.close(fd)
+    # the mother's may be a file that has a position
+    sys.stdout = open(1, "w", errors=sys.stdout.errors, closefd=False)  # noqa: SIM115
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         ignored = number in request.get("ignored", ())  # as by nohup
         signal.signal(number, signal.SIG_IGN if ignored else STARTS_WITH[number])

@@ -19,6 +19,7 @@ from dipcli.cli.progress import Progress, animated, show_progress
 from dipcli.errors import DipError, UsageError
 from dipcli.fitting.settings import Settings
 from dipcli.registry import ARCHITECTURES, LOSSES, PRESETS, RULES, TASKS
+from dipcli.rows import guard
 
 if TYPE_CHECKING:
     from dipcli.fitting.job import Job
@@ -283,7 +284,7 @@ class _Work:
             return
         with_image = any(out.path == "-" for out in self.outputs)
         if job.store and not with_image and sys.stdout.writable():  # it may be closed
-            sys.stdout.write(f"{job.store}\n")
+            guard(sys.stdout).write(f"{job.store}\n")
             sys.stdout.flush()
 
 
@@ -322,11 +323,9 @@ def _print_plan(jobs: Sequence[Job], form: str | None, *, header: bool) -> None:
     _announce([(job, job.settings.runs) for job in jobs], parallel)
     if form == "toml":
         for job in jobs:
-            sys.stdout.write(write_settings(job.settings, costs(job, parallel)))
+            guard(sys.stdout).write(write_settings(job.settings, costs(job, parallel)))
         return
-    if form == "jsonl":
-        rows = [describe(job, parallel) for job in jobs]
-    else:
-        rows = plan_rows(jobs, parallel)
+    as_json = form == "jsonl"
+    rows = [describe(job, parallel) for job in jobs] if as_json else plan_rows(jobs, parallel)
     columns = list(rows[0]) if rows else []
     tables.print_rows(rows, columns, form, header=header)  # type: ignore[arg-type]
