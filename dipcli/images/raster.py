@@ -147,7 +147,10 @@ def encode(planes: Planes, form: str) -> bytes:
 
 def _png(planes: Planes) -> bytes:
     """8 or 16 bits, gray or RGB, with or without alpha."""
-    data = bytes(imagecodecs.png_encode(_interleaved(planes)))
+    pixels = _interleaved(planes)
+    # each row begins with a byte for its filter, of which the room that is made by default has few
+    room = 4096 + 2 * len(pixels) + pixels.nbytes + pixels.nbytes // 8
+    data = bytes(imagecodecs.png_encode(pixels, out=room))
     chunks = []
     if profile := planes.icc:
         chunks.append((b"iCCP", b"icc\0\0" + zlib.compress(profile, 9)))
@@ -173,7 +176,11 @@ def _pillow(planes: Planes, form: str, **options: Any) -> bytes:
     if profile := planes.icc:
         options["icc_profile"] = profile
     buffer = BytesIO()
-    picture.save(buffer, form, **options)
+    try:
+        picture.save(buffer, form, **options)
+    except (OSError, ValueError) as error:  # each format has a largest size
+        msg = f"{form} cannot hold {picture.width}x{picture.height} pixels: write PNG or TIFF"
+        raise BadImage(msg) from error
     return buffer.getvalue()
 
 
