@@ -516,6 +516,27 @@ def test_usage_errors_escape_control_characters(dip, on_terminal, line):
         assert "\x1b[7m" not in text
 
 
+@EVERY
+@pytest.mark.parametrize("bracket", ["[red]", "[/bold]"])
+def test_markup_in_names_is_text(dip, on_terminal, tmp_path, name, bracket):
+    """A closing tag without its opening one would end a command, and a colour would be drawn."""
+    source, output = tmp_path / f"x{bracket}y", f"o{bracket}.png"
+    source.parent.mkdir(exist_ok=True)
+    if CASES[name].reads == "image":
+        source.write_bytes(dip("corrupt", PICTURE).stdout)
+    else:
+        shutil.copytree(a_store(), source)
+    for kind in ("output", "rows"):
+        line = words(name, kind, INPUT=f"x{bracket}y", OUTPUT=output)
+        done = on_terminal(line)
+        assert done.code == 0, done.text
+        assert "\x1b[31m" not in done.text  # red
+    assert (tmp_path / output).exists()
+    wrong = on_terminal([*words(name, "rows"), f"--{bracket}"])
+    assert wrong.code == 2
+    assert f"--{bracket}" in wrong.text
+
+
 def test_names_that_are_no_utf_8_are_exact_in_a_pipe(tmp_path):
     name = b"b\xff.zarr"
     shutil.copytree(a_store(), tmp_path / os.fsdecode(name))
