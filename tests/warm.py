@@ -282,7 +282,8 @@ def _become(request: dict, fds: list[int]) -> None:
     except BaseException:
         sys.excepthook(*sys.exc_info())
         code = 1
-    sys.stdout.flush()
+    with contextlib.suppress(OSError):  # of a full disk, which dip has told
+        sys.stdout.flush()
     sys.stderr.flush()
     os._exit(int(code))
 
