@@ -24,14 +24,15 @@ def write(
     header: Callable[[bool], bool],
 ) -> None:
     """Write rows; `header(empty)` says whether columns are named, also without a row."""
+    guarded = guard(stream)
     if form == "jsonl":
         for row in rows:
             line = {column: plain(row.get(column)) for column in columns}
-            stream.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+            guarded.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
         return
     lines = _cells(rows, columns, header)
     if form == "csv":
-        csv.writer(stream, lineterminator="\n").writerows(lines)
+        csv.writer(guarded, lineterminator="\n").writerows(lines)
         return
     for cells in lines:
         stream.write("\t".join(map(escape, cells)) + "\n")
@@ -40,6 +41,21 @@ def write(
 def escape(text: str) -> str:
     """Write control characters as source code does, so that a name cannot forge a line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class Escaping:
+    """A stream to a terminal, on which control characters would move, hide or reverse text."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write("\n".join(map(escape, text.split("\n"))))
+
+
+def guard(stream: TextIO) -> TextIO | Escaping:
+    """A stream for texts of files: exact, but on a terminal escaped."""
+    return Escaping(stream) if stream.isatty() else stream
 
 
 def chosen(text: str | None, columns: Sequence[str]) -> Sequence[str]:
@@ -82,7 +98,7 @@ class Column:
     """A column of a table: its cells as text, and the width that it needs."""
 
     def __init__(self, name: str, values: Sequence[Any]) -> None:
-        self.name = name
+        self.name = escape(name)
         self.cells = [_short(value) for value in values]
         self.numeric = all(isinstance(value, (int, float, type(None))) for value in values)
         width = max(map(len, [name, *self.cells]))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import MISSING, Field, field, fields, is_dataclass
@@ -187,7 +188,8 @@ def _read_positional(wanted: list[Field[Any]], words: str, *, greedy: bool) -> d
 
 def whole_numbers(text: str, option: str) -> list[int]:
     """Read a comma list such as `0,50,400`; an empty text is an empty list."""
-    return [int(n) for n in numbers(text, option, int, "whole numbers from 0")] if text else []
+    wanted = "whole numbers from 0 to 10^9"
+    return [int(n) for n in numbers(text, option, int, wanted, 10**9)] if text else []
 
 
 def numbers(
@@ -195,7 +197,7 @@ def numbers(
     option: str,
     kind: type[float] = float,
     wanted: str = "numbers from 0",
-    most: float = math.inf,
+    most: float = sys.float_info.max,
 ) -> list[float]:
     """Read a comma list of numbers from 0 to `most`; `wanted` describes them in an error."""
     try:

@@ -4,7 +4,9 @@ A command that is not in CASES fails here, and so does one that forgets a conven
 """
 
 import atexit
+import contextlib
 import inspect
+import itertools
 import json
 import os
 import re
@@ -290,6 +292,43 @@ def test_a_fifo_is_an_input(dip, start_dip, name, tmp_path):
     assert same(name, out, dip(*words(name, "work")).stdout)
 
 
+ZEROS = "more than 67,108,864 bytes, and begins like no image or store"
+
+
+@EVERY
+def test_a_device_without_end_is_refused(dip, name):
+    done = dip(*words(name, "work", INPUT="/dev/zero"), code=1)
+    assert f"cannot read /dev/zero: it has {ZEROS}" in one_line(done.stderr)
+
+
+@EVERY
+def test_a_stdin_without_end_is_refused(start_dip, name):
+    with Path("/dev/zero").open("rb") as zeros:
+        process = start_dip(*words(name, "work", INPUT="-"), stdin=zeros.fileno())
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"cannot read stdin: it has {ZEROS}" in one_line(err)
+
+
+def test_a_fifo_without_end_is_refused(start_dip, tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    process = start_dip("corrupt", "fifo")
+    with contextlib.suppress(BrokenPipeError), (tmp_path / "fifo").open("wb") as fifo:
+        while True:
+            fifo.write(bytes(1 << 20))
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"cannot read fifo: it has {ZEROS}" in one_line(err)
+
+
+@pytest.mark.parametrize("option", ["--clean", "--mask", "--settings"])
+def test_a_fit_refuses_devices_without_end(dip, option):
+    done = dip("fit", PICTURE, option, "/dev/zero", "-n", code=1)
+    assert one_line(done.stderr).startswith("dip: error: ")
+    assert "/dev/zero" in one_line(done.stderr)
+    assert "this is a bug" not in one_line(done.stderr)
+
+
 @EVERY
 def test_a_closed_pipe_ends_silently_with_141(start_dip, name):
     for kind in ("work", "rows"):
@@ -311,10 +350,208 @@ def test_a_full_disk_is_one_line_and_code_1(start_dip, name):
     assert "No space left" in one_line(err)
 
 
+CLOSED = [number for count in range(1, 4) for number in itertools.combinations((0, 1, 2), count)]
+TO_A_FILE = {"spectrum": ("--format", "none"), "trajdist": ("--format", "none")}
+
+
+@EVERY
+@pytest.mark.parametrize("closed", CLOSED)
+def test_closed_streams_lose_only_what_goes_through_them(dip, start_dip, name, closed, tmp_path):
+    """Without /dev/null in their place, the next file opened would be stdout or stderr."""
+    code, out, err = _run_without(closed, start_dip, *words(name, "work"))
+    assert code == (1 if 1 in closed else 0)
+    assert out == (b"" if 1 in closed else dip(*words(name, "work")).stdout)
+    if 2 in closed:
+        assert not err
+    elif 1 in closed:
+        assert "stdout is closed" in one_line(err)
+    line = (*words(name, "output"), *TO_A_FILE.get(name, ()))
+    code, _, err = _run_without(closed, start_dip, *line)
+    assert code == 0, err
+    (output,) = tmp_path.iterdir()
+    data = output.read_bytes()
+    output.unlink()
+    dip(*line)
+    assert data == output.read_bytes()
+
+
+@pytest.mark.parametrize("closed", CLOSED)
+def test_a_fit_writes_its_store_without_streams(start_dip, closed, tmp_path):
+    code, out, err = _run_without(closed, start_dip, "fit", PICTURE, *TINY, "-o", "a.zarr")
+    assert (code, out) == (0, b"" if 1 in closed else b"a.zarr\n")
+    assert b"error" not in err
+    assert (tmp_path / "a.zarr").exists()
+
+
+def test_a_closed_stdout_is_refused_before_a_fit(start_dip):
+    code, _, err = _run_without((1,), start_dip, "fit", PICTURE, *TINY, "-o", "-")
+    assert code == 1
+    assert "stdout is closed" in one_line(err)
+
+
+@pytest.mark.parametrize("line", ["--version", "--help", "corrupt --help", ""])
+def test_a_shell_that_closes_stdout_gets_one_line(line):
+    call = f"{sys.executable} -m dipcli {line} >&-"
+    done = subprocess.run(["sh", "-c", call], capture_output=True, env=environment(), check=False)
+    assert done.returncode == 1
+    assert "stdout is closed" in one_line(done.stderr)
+
+
+def _run_without(closed, start_dip, *line):
+    process = start_dip(*line, closed=closed)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
 def test_an_image_to_a_terminal_is_a_usage_error(on_terminal):
     done = on_terminal(words("corrupt", "work"))
     assert done.code == 2
     assert "cannot be shown on a terminal" in done.text
+
+
+# -- numbers ---------------------------------------------------------------------------------
+
+HUGE, LONG = "1" + "0" * 30, "1" * 5000
+TEXTS = ("--title", "--label", "--columns", "-o", "--output", "--image", "--std", "--plot")
+
+
+@EVERY
+def test_numbers_beyond_all_bounds_are_results_or_usage_errors(dip, name):
+    line = words(name, "rows")
+    tried = 0
+    for param in command(COMMANDS[name]).params:
+        flag = max(param.opts, key=len)
+        if param.param_type_name == "argument" or param.is_flag or flag in TEXTS:
+            continue
+        for value in (HUGE, "nan"):
+            done = dip(*line, f"{flag}={value}", code=None)
+            text = done.stderr.decode()
+            assert done.returncode in (0, 1, 2), (flag, value)
+            assert "this is a bug" not in text, (flag, value, text)
+            assert "Traceback" not in text, (flag, value, text)
+            assert not done.stdout or not done.returncode, (flag, value)
+            tried += 1
+    assert tried > 10
+
+
+@pytest.mark.parametrize("name", ["spectrum", "trajdist"])
+@pytest.mark.parametrize("value", [HUGE, "9" * 19, LONG, "-1", "1.5", "nan", "1,"])
+def test_iterations_that_cannot_be_are_a_usage_error(dip, name, value):
+    done = dip(*words(name, "work"), f"--at={value}", code=2)
+    assert b"--at must be a comma list of whole numbers from 0 to 10^9" in done.stderr
+    assert not done.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--page", LONG),
+        ("--save-at", LONG),
+        ("--threads", LONG),
+        ("--jobs", LONG),
+        ("--depth", HUGE),
+        ("--depth", f"-{HUGE}"),
+        ("--lipschitz", "1e308"),
+        ("--upsample", "gaussian:1e308"),
+    ],
+)
+def test_settings_of_absurd_size_are_usage_errors(dip, option, value):
+    done = dip("fit", PICTURE, *TINY[:2], f"{option}={value}", code=2)
+    assert option.encode() in done.stderr
+
+
+# -- names -----------------------------------------------------------------------------------
+
+# it sets the clipboard, rings, reverses the text, and moves the cursor
+HOSTILE = "a\x1b]52;c;aGk=\x07\u202e\x9bb.zarr"
+ESCAPED = r"a\x1b]52;c;aGk=\x07\u202e\x9bb.zarr"
+
+
+def test_store_names_are_exact_in_a_pipe_and_escaped_on_a_terminal(dip, on_terminal):
+    line = ("fit", PICTURE, *TINY, "-o", HOSTILE)
+    assert dip(*line).stdout == f"{HOSTILE}\n".encode()
+    done = on_terminal(line)
+    assert ESCAPED in done.text
+    assert not escapes(done.text, "\x9b\u202e\x07")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(("report", HOSTILE, "--format", form) for form in ("table", "tsv", "csv", "jsonl")),
+        *(("report", HOSTILE, "--format", form) for form in ("json", "md")),
+        *(("spectrum", HOSTILE, "--format", form) for form in ("tsv", "csv", "jsonl")),
+        ("trajdist", HOSTILE, "--format", "csv"),
+        ("gpkernel", HOSTILE, "--length", "2", "--format", "jsonl"),
+        ("fit", HOSTILE + "/target", *TINY, "-n", "--format", "jsonl"),
+        ("fit", HOSTILE + "/target", *TINY, "-n", "--progress", "json"),
+        ("corrupt", HOSTILE, "gaussian:3", "-o", "b.png"),
+    ],
+)
+def test_names_are_escaped_on_a_terminal(on_terminal, tmp_path, line):
+    shutil.copytree(a_store(), tmp_path / HOSTILE)
+    done = on_terminal(line)
+    assert done.code == 0, done.text
+    assert not escapes(done.text, "\x9b\u202e\x07")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("\u202ex",),
+        ("fit", PICTURE, "--\u202ex"),
+        ("fit", PICTURE, "--device", "\u202e\x1b[7m"),
+        ("fit", PICTURE, "--arch", "\u202e\x1b[7m"),
+        ("corrupt", PICTURE, "\u202e\x1b[7m:3"),
+    ],
+)
+def test_usage_errors_escape_control_characters(dip, on_terminal, line):
+    for code, text in (
+        (2, dip(*line, code=2).stderr.decode()),
+        (on_terminal(line).code, on_terminal(line).text),
+    ):
+        assert code == 2
+        assert r"\u202e" in text
+        assert not escapes(text, "\u202e")
+        assert "\x1b[7m" not in text
+
+
+@EVERY
+@pytest.mark.parametrize("bracket", ["[red]", "[/bold]"])
+def test_markup_in_names_is_text(dip, on_terminal, tmp_path, name, bracket):
+    """A closing tag without its opening one would end a command, and a colour would be drawn."""
+    source, output = tmp_path / f"x{bracket}y", f"o{bracket}.png"
+    source.parent.mkdir(exist_ok=True)
+    if CASES[name].reads == "image":
+        source.write_bytes(dip("corrupt", PICTURE).stdout)
+    else:
+        shutil.copytree(a_store(), source)
+    for kind in ("output", "rows"):
+        line = words(name, kind, INPUT=f"x{bracket}y", OUTPUT=output)
+        done = on_terminal(line)
+        assert done.code == 0, done.text
+        assert "\x1b[31m" not in done.text  # red
+    assert (tmp_path / output).exists()
+    wrong = on_terminal([*words(name, "rows"), f"--{bracket}"])
+    assert wrong.code == 2
+    assert f"--{bracket}" in wrong.text
+
+
+def test_names_that_are_no_utf_8_are_exact_in_a_pipe(tmp_path):
+    name = b"b\xff.zarr"
+    shutil.copytree(a_store(), tmp_path / os.fsdecode(name))
+    done = subprocess.run(
+        [sys.executable, "-m", "dipcli", "report", name, "--format", "csv"],
+        capture_output=True,
+        env=environment(PYTHONIOENCODING="utf-8:strict", PYTHONPATH=str(Path(__file__).parents[1])),
+        cwd=tmp_path,
+        check=True,
+    )
+    assert done.stdout.splitlines()[1].startswith(name)
+
+
+def escapes(text, characters):
+    return [character for character in (*characters, "\x1b]") if character in text]
 
 
 # -- signals ---------------------------------------------------------------------------------

@@ -125,6 +125,11 @@ def test_speckle_is_proportional_to_the_signal():
     assert (degrade(flat(0.0), "speckle:0.2").pixels == 0).all()
 
 
+def test_noise_beyond_the_largest_float_is_refused():
+    with pytest.raises(DipError, match=r"^speckle:1000000: the values become too large"):
+        degrade(flat(0.5), *["speckle:1e6"] * 8)
+
+
 def test_uniform_is_within_its_width():
     noise = added(flat(0.5, 3, 128, 128), "uniform:51")
     assert np.abs(noise).max() == pytest.approx(0.2, rel=0.01)

@@ -1,5 +1,6 @@
 """`dip fit` as a script meets it: what it makes, what it prints, how it is resumed."""
 
+import contextlib
 import csv
 import itertools
 import json
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from dipcli.errors import DipError
+from dipcli.fitting.divergence import check_image
 from dipcli.images import open_stack, read
 from dipcli.store import open_store
 from tests import pictures as p
@@ -256,6 +259,51 @@ def test_a_diverging_fit_says_so(dip, tmp_path):
     (run,) = runs_of(tmp_path / "triangle-0.5-32.zarr")
     assert run.attrs["status"] == "failed"
     assert "diverged" in run.attrs["error"]
+
+
+DYING = {
+    "dip": ("--arch", "dip", "--norm", "none", "--optimizer", "sgd"),
+    "lbfgs": ("--arch", "dip", "--norm", "none", "--optimizer", "lbfgs", "--lr", "100"),
+    "relunet": ("--arch", "relunet"),
+    "deep-decoder": ("--arch", "deep-decoder"),
+}
+
+
+@pytest.mark.parametrize("name", DYING)
+def test_a_fit_that_ends_saturated_has_diverged(dip, tmp_path, name):
+    line = ("fit", TRIANGLE, *TINY, "--iterations", "20", "--stop", "none", "-o", "a.zarr")
+    done = dip(*line, "--lr", "1e6", *DYING[name], code=1)
+    error = done.stderr.decode().splitlines()[-1]
+    assert "all values of the image are 0 or 1 at iteration 20: the fit has diverged" in error
+    (run,) = runs_of(tmp_path / "a.zarr")
+    assert (run.attrs["status"], run.iterations[-1]) == ("failed", 20)
+    dip(*line, "-f", *DYING[name], "--lr", "0.01")
+
+
+FIRST = np.linspace(0, 1, 64, dtype=np.float32).reshape(1, 8, 8)
+ONES = np.ones_like(FIRST)
+
+
+@pytest.mark.parametrize(
+    ("image", "first", "target", "died"),
+    [
+        (ONES, FIRST, FIRST, True),
+        (ONES * 0, ONES / 2, FIRST, True),
+        (np.rint(1 - FIRST), FIRST, FIRST, True),
+        (ONES / 2, FIRST, FIRST, True),
+        (ONES / 2, ONES / 2 + FIRST / 100, FIRST, False),  # it never was anything else
+        (np.rint(FIRST), FIRST, np.rint(FIRST), False),  # a fit of black and white
+        (ONES, FIRST, ONES, False),  # a fit of a constant
+        (ONES, FIRST, 1 - FIRST / 1000, False),
+        (ONES * 0.3, FIRST, ONES * 0.3, False),
+        (ONES / 2 + FIRST / 1000, FIRST, FIRST, False),  # the beginning of a slow fit
+        (ONES, FIRST, np.where(FIRST > 0.5, np.nan, 1 - FIRST / 1000), False),
+    ],
+)
+def test_a_constant_image_is_divergence_only_where_it_has_died(image, first, target, died):
+    error = float(np.nanmean((image - target) ** 2))
+    with pytest.raises(DipError, match="diverged") if died else contextlib.nullcontext():
+        check_image(image, first, target, error, 20, 0.01)
 
 
 def test_masks(dip, tmp_path):

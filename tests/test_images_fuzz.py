@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 
 from dipcli.errors import DipError
@@ -9,6 +10,7 @@ from dipcli.images import encode, format_for_pipe, open_stack
 from tests import pictures as p
 
 FILES = p.every_format()
+VALUES = np.random.default_rng(0).random((9, 9))
 PER_FORMAT = 2000 // len(FILES) + 1
 
 
@@ -65,3 +67,37 @@ def test_command_reads_broken_file_or_refuses_it_in_one_line(dip, tmp_path, star
         assert len(errors) == done.returncode, (name, done.stderr)
         assert b"Traceback" not in done.stderr
         assert bool(done.stdout) == (done.returncode == 0)
+
+
+EXTREMES = {
+    "1e308": VALUES * 1e308,
+    "signed": (VALUES * 2 - 1) * 1.7e308,
+    "1e30": VALUES * 1e30,
+    "1e-30": VALUES * 1e-30,
+    "denormal": VALUES * 1e-310,
+    "float32": (VALUES * 3e38).astype(np.float32),
+    "constant": np.full((9, 9), 7.0),
+    "unknown": np.full((9, 9), np.nan),
+    "infinite": np.where(VALUES > 0.5, np.inf, VALUES),
+    "pixel": np.full((1, 1), 0.3),
+    "unknown pixel": np.full((1, 1), np.nan),
+}
+CHAINS = ("poisson:30 impulse:0.1 fourier:0.5", "speckle:1e6 " * 8, "blur:1 downsample:2 jpeg:50")
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+@pytest.mark.parametrize("chain", CHAINS)
+def test_extreme_values_give_finite_numbers_or_one_line(dip, tmp_path, name, chain):
+    np.save(tmp_path / "in.npy", EXTREMES[name])
+    done = dip("corrupt", "in.npy", *chain.split(), "-o", "out.npy", code=None)
+    lines = done.stderr.decode().splitlines()
+    if done.returncode:
+        assert done.returncode == 1
+        assert lines[-1].startswith("dip: error: ")
+        assert "this is a bug" not in lines[-1]
+        return
+    numbers = np.load(tmp_path / "out.npy")
+    unknown = np.isnan(numbers).sum()
+    assert np.isfinite(numbers).sum() + unknown == numbers.size
+    assert bool(unknown) == any("pixels are unknown" in line for line in lines)
+    assert unknown <= (~np.isfinite(EXTREMES[name])).sum()

@@ -1,12 +1,15 @@
 """Every format is read with its own numbers, upright, or is refused in one line."""
 
+import io
+import os
+
 import cv2
 import numpy as np
 import PIL.Image
 import pytest
 
 from dipcli.errors import BadImage, DipError, UsageError
-from dipcli.images import Image, Scale, as_image, open_stack, read, read_stack
+from dipcli.images import Image, Scale, as_image, open_stack, read, read_stack, reader
 from tests import pictures as p
 
 
@@ -274,6 +277,35 @@ def test_file_that_is_not_an_image_is_refused_in_one_line(tmp_path, data, messag
         read(path)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+class Endless(io.RawIOBase):
+    """A stream that begins like a PNG and has no end."""
+
+    def __init__(self):
+        self._head = b"\x89PNG\r\n\x1a\n"
+
+    def read(self, size=-1):
+        assert size > 0, "it would never end"
+        head, self._head = self._head, b""
+        return head + bytes(size - len(head))
+
+
+def test_stream_is_read_as_far_as_memory_allows(monkeypatch):
+    monkeypatch.setattr(reader, "available_memory", lambda: 2 * 10**8)
+    with pytest.raises(BadImage, match=r"^cannot read it: it has more than 100,000,000 bytes"):
+        reader.read_stream(Endless(), "it")
+
+
+def test_endless_files_are_not_read_whole(tmp_path):
+    path, array = tmp_path / "a.png", p.gray("uint16")
+    path.write_bytes(p.opencv(array))
+    os.truncate(path, 1 << 40)
+    np.testing.assert_array_equal(read(path).to_numpy(), array)
+    path.write_bytes(b"P2 2 1 255 3 4\n")
+    os.truncate(path, 1 << 40)
+    with pytest.raises(BadImage, match="1,099,511,627,776 bytes of file"):
+        read(path)
 
 
 def test_absurd_size_is_refused_before_memory_is_allocated():

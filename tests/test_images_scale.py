@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from dipcli.errors import BadImage, UsageError
 from dipcli.images import Scale
+from dipcli.images.npy import from_array
 from dipcli.images.scale import choose, clip_outliers, robust_range
 
 RNG = np.random.default_rng(3)
@@ -127,3 +129,18 @@ def test_values_from_0_to_1_are_never_clipped():
     pixels = np.full((1, 64, 64), 0.01, np.float32)
     pixels[0, 3, 3] = 1
     assert clip_outliers(pixels)[1] == 0
+
+
+def test_a_range_beyond_the_largest_float_is_refused():
+    numbers = (RAMP * 2 - 1) * 1.7e308
+    for normalize in ("auto", "minmax"):
+        with pytest.raises(BadImage, match="is too large: use --normalize LOW:HIGH"):
+            choose(numbers, normalize)
+    with pytest.raises(UsageError, match="--normalize must be"):
+        choose(numbers, "-1.7e308:1.7e308")
+
+
+def test_values_beyond_the_range_of_their_scale_are_no_unknown_pixels():
+    stack = from_array(np.array([[1.0, 1e30]]))
+    with pytest.raises(BadImage, match="1 values are too large for their scale"):
+        _ = stack.pages(normalize="0:1e-30")[0]

@@ -1,6 +1,7 @@
 """Images are written like the files that they come from, as other programs confirm."""
 
 import io
+import itertools
 import json
 import re
 
@@ -11,6 +12,7 @@ import tifffile
 
 from dipcli.errors import BadImage, OutputExists, UsageError
 from dipcli.images import Image, Scale, encode, open_stack, read, write
+from dipcli.images.npy import from_array
 from dipcli.images.preview import preview
 from tests import pictures as p
 
@@ -50,6 +52,35 @@ def test_tiff_is_written_unchanged(dtype, samples, pages):
         assert len(written.pages) == pages
     again = open_stack(out)
     np.testing.assert_array_equal(again.numbers, array.transpose(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (1000, 1), (1, 1000), (5000, 1), (7, 3)])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "uint32", "float32", "float64"])
+def test_noise_of_every_size_and_type_is_written(size, dtype):
+    """A tall PNG of noise needs more bytes than its pixels."""
+    rng = np.random.default_rng(5)
+    for channels, unknown in itertools.product((1, 3), (False, True)):
+        values = rng.random((*size, channels))
+        full = 1 if dtype.startswith("f") else np.iinfo(dtype).max
+        image = from_array((values * full).astype(dtype)).pages()[0]
+        if unknown:
+            image = image.with_pixels(np.where(np.indices(size)[0] == 0, np.nan, image.pixels))
+        for form in ("png", "tiff", "npy"):
+            after = read(encode([image], form).data)
+            assert np.array_equal(after.unknown, image.unknown)
+            assert after.pixels.shape == image.pixels.shape
+            if form in ("tiff", "npy") or (form, dtype) in (("png", "uint8"), ("png", "uint16")):
+                known = ~image.unknown
+                wanted = image.scale.numbers(image.pixels[known])
+                numbers = after.scale.numbers(after.pixels[known])
+                np.testing.assert_allclose(numbers, wanted, rtol=1e-5, atol=0.5 * (full > 1))
+
+
+def test_sizes_beyond_those_of_a_format_are_refused():
+    image = from_array(np.zeros((1, 70000), np.uint8)).pages()[0]
+    for form in ("jpeg", "webp"):
+        with pytest.raises(BadImage, match="cannot hold 70000x1 pixels: write PNG or TIFF"):
+            encode([image], form)
 
 
 def test_pixels_round_trip_without_the_numbers_of_the_file():
@@ -209,6 +240,15 @@ def test_unknown_pixels_are_written_transparent(depth):
     for form in ("png", "tiff", "webp"):
         back = read(encode([Image(pixels)], form, None if form == "webp" else depth).data)
         np.testing.assert_array_equal(np.isnan(back.pixels), np.isnan(pixels))
+
+
+def test_values_too_large_for_a_type_are_refused():
+    image = Image(np.array([[[0.5, 1.0]]], np.float32), Scale(1e308), np.dtype(np.float64))
+    assert np.isfinite(read(encode([image], "npy").data).pixels).all()
+    with pytest.raises(BadImage, match="2 values are too large for float32"):
+        encode([image], "tiff", "float")
+    with pytest.raises(BadImage, match="2 values are too large for float32"):
+        image.as_numbers(np.dtype(np.float32), image.scale)
 
 
 def test_unknown_pixels_are_written_as_nan_in_floats():

@@ -22,9 +22,10 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from dipcli.fitting.settings import Settings
 from dipcli.images import Image
-from dipcli.report.commands import _nearest_preset
+from dipcli.report.commands import _nearest_preset, commands
 from dipcli.report.frames import MOST_FRAMES, FrameSelection, few
 from dipcli.report.pictures import SpectrumAxes, webp
+from dipcli.report.stores import StoreRuns
 from dipcli.store import Store, open_store
 from tests import stores
 from tests.warm import environment
@@ -340,7 +341,8 @@ def test_the_commands_of_the_page_make_the_store_again(dip, fits, both):
         done = dip(*words, cwd=fits)
         assert b"is finished already" in done.stderr
         assert done.stdout.decode().strip() == name
-        assert "dip corrupt ORIGINAL crop:32x24+160+60 --seed 0 | dip corrupt - gaussian" in block
+        assert "dip corrupt --seed 0 -- ORIGINAL crop:32x24+160+60 | dip corrupt --seed" in block
+        assert "-o noisy.png -- - gaussian" in block
     assert b"used --lr" in dip(*words, "--lr", "0.5", cwd=fits, code=1).stderr
 
 
@@ -381,6 +383,47 @@ def test_html_in_names_and_attributes_is_escaped(dip, here):
     text = dip("report", path, "--format", "md").stdout.decode()
     prose = [line for line in text.splitlines() if not line.startswith("    ")]
     assert not any(re.search(r"(?<!\\)<", line) for line in prose)
+
+
+def store_with_history(path, history, name="noisy.png"):
+    image = stores.picture(1, 8, 8, history=history)
+    with Store.create(path, image, name=name) as store:
+        run = store.create_run(0, 0, Settings().config(), saves=[0], steps=0, size=(1, 8, 8))
+        stores.append(run, 0, (1, 8, 8))
+        run.finish("complete")
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        {"degradations": ["-o", "/home/u/.bashrc", "-f"], "seed": 0},
+        {"degradations": ["gaussian:25", "--force"], "seed": 0},
+        {"degradations": ["gaussian:25"], "seed": "0 -f"},
+        {"degradations": ["gaussian:25\nrm -r *\n"], "seed": 0},
+        {"degradations": ["a\nrm -r *\n:b"], "seed": 0},
+        {"degradations": [["gaussian:25"]], "seed": 0},
+        {"degradations": ["gaussian:25"], "seed": 0, "input": {"degradations": ["-f"], "seed": 1}},
+    ],
+)
+def test_a_history_gives_no_options_to_a_command(dip, here, history):
+    store_with_history(here / "a.zarr", history)
+    text = dip("report", "a.zarr", "--format", "md").stdout.decode()
+    assert "dip spectrum a.zarr" in text
+    assert "dip corrupt" not in text
+    assert not [line for line in text.splitlines() if line.strip() == "rm -r *"]
+
+
+def test_names_in_commands_are_no_options(here):
+    history = {"degradations": ["evil:Noise,x=1", "gaussian:25"], "seed": 3}
+    store_with_history("-f.zarr", history, name="--image=x.png")
+    with open_store("-f.zarr") as store:
+        one = StoreRuns("-f.zarr", "", store, tuple(store.runs))
+        corrupt, fit, *others = commands(one, store.run(0).attrs)
+    output = "./--image=x.png"
+    assert corrupt == f"dip corrupt --seed 3 -o {output} -- ORIGINAL evil:Noise,x=1 gaussian:25"
+    assert fit.startswith(f"dip fit {output} --preset")
+    assert fit.endswith("-o ./-f.zarr")
+    assert all(" ./-f.zarr " in line for line in others)
 
 
 def test_control_characters_and_undecodable_names_are_escaped(dip, here):

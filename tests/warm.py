@@ -82,11 +82,13 @@ class Warm:
     def start(self, words, *, env, cwd, stdin=b"", stdout=None, stderr=None, **more) -> Process:
         """Begin a call; streams are descriptors, or pipes: stdin is the bytes of one.
 
-        `ignored` are signals, as by nohup; `signal_at` is a signal and the number of the file
-        operation, below the working directory, before which the call sends it to itself;
-        `fail_at` is an error number and the number of the operation that fails with it, and
-        whether all later ones that write fail too. `limits` are names of resources and numbers
-        (of AS: bytes above what is mapped at the start), and `user` is who runs the call.
+        `closed` are the numbers of streams that the call starts without; `ignored` are signals, as
+        by nohup; `signal_at` is a signal and the number of the file operation, below the working
+        directory, before which the call sends it to itself; `fail_at` is an error number, the
+        number of the operation that fails with it, and whether all later ones that write fail too;
+        `count` and `watch` are files for the number of operations, and for what is done besides
+        reading. `limits` are names of resources and numbers (of AS: bytes above what is mapped at
+        the start), and `user` is who runs the call.
         """
         return Process(self._ear, words, env, cwd, (stdin, stdout, stderr), more)
 
@@ -343,6 +345,8 @@ def _become(request: dict, fds: list[int]) -> None:
     for number, fd in enumerate(fds):
         os.dup2(fd, number)
         os.close(fd)
+    # the mother's may be a file that has a position
+    sys.stdout = open(1, "w", errors=sys.stdout.errors, closefd=False)  # noqa: SIM115
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         ignored = number in request.get("ignored", ())  # as by nohup
         signal.signal(number, signal.SIG_IGN if ignored else STARTS_WITH[number])
@@ -352,6 +356,9 @@ def _become(request: dict, fds: list[int]) -> None:
     tempfile.tempdir = None
     tempfile.gettempdir()  # of TMPDIR; Python tries it with a file, before operations are counted
     sys.argv = ["dip", *request["words"]]
+    for number in request.get("closed", ()):
+        os.close(number)
+        setattr(sys, ("stdin", "stdout", "stderr")[number], None)
     counter = _disturb(request)
     try:
         main()
@@ -363,7 +370,8 @@ def _become(request: dict, fds: list[int]) -> None:
         code = 1
     if "count" in request:
         Path(request["count"]).write_text(str(next(counter)))
-    sys.stdout.flush()
+    with contextlib.suppress(OSError):  # of a full disk, which dip has told
+        sys.stdout.flush()
     sys.stderr.flush()
     os._exit(int(code))
 

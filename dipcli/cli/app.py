@@ -79,7 +79,7 @@ class Command(TyperCommand):
         try:
             return super().invoke(ctx)
         except UsageError as error:
-            raise _Usage(escape(str(error)), ctx=ctx) from error
+            raise _Usage(str(error), ctx=ctx) from error
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Only help needs the lists: they import what they describe."""
@@ -182,7 +182,7 @@ def run() -> None:
     warnings.simplefilter("ignore")
     logging.getLogger().addHandler(logging.NullHandler())
     dip = group()
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not sys.stderr.isatty():
         dip.rich_markup_mode = None  # a usage error in a log file is plain lines, without a box
     dip(prog_name="dip")
 
@@ -196,8 +196,7 @@ def exits() -> Iterator[None]:
     """Turn whatever comes out of a command into one line and an exit code."""
     try:
         yield
-        if sys.stdout is not None:  # it was closed before we began
-            sys.stdout.flush()
+        sys.stdout.flush()
     except BrokenPipeError:
         # the reader of stdout has enough; without this Python complains at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -208,10 +207,12 @@ def exits() -> Iterator[None]:
         raise typer.Exit(130) from None
     except Stopped as stopped:
         raise typer.Exit(stopped.code) from None
-    except (typer.Exit, typer.Abort, typer.BadParameter):
+    except (typer.Exit, typer.Abort):
         raise
     except Exception as error:
-        if type(error).__module__.startswith("typer."):
-            raise  # its usage errors; their base class has no public name
+        # a usage error of typer; their base class has no public name
+        if isinstance(error, _Usage) or type(error).__module__.startswith("typer."):
+            vars(error)["message"] = escape(vars(error).get("message") or "")
+            raise
         console.error(error)
         raise typer.Exit(1) from None

@@ -22,13 +22,10 @@ class Failures:
 
     def __init__(self) -> None:
         self._printed: set[str] = set()
-
-    @property
-    def code(self) -> int:
-        """The exit code of the command."""
-        return 1 if self._printed else 0
+        self.code = 0  # the exit code of the command
 
     def add(self, error: DipError) -> None:
+        self.code = 1
         if str(error) not in self._printed:
             console.error(error)
         self._printed.add(str(error))

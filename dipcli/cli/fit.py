@@ -18,6 +18,7 @@ from dipcli.cli.progress import Progress, animated, show_progress
 from dipcli.errors import DipError, UsageError
 from dipcli.fitting.settings import Settings
 from dipcli.registry import ARCHITECTURES, LOSSES, PRESETS, RULES, TASKS
+from dipcli.rows import guard
 from dipcli.temporary import temporary_folder
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def fit(
     **words: Any,
 ) -> int:
     """Fit an untrained network, save the trajectory, restore."""
+    from dipcli.cli import streams
     from dipcli.fitting import outputs
     from dipcli.fitting.request import Request, recorded_settings, resumed_jobs
 
@@ -104,6 +106,8 @@ def fit(
     Settings(preset, like=config, **chosen)  # refuses invalid settings before an image is read
     written = {"-o": output, "--image": image, "--std": std}
     outputs.check_names(written, {"--clean": clean, "--mask": mask})
+    if output == "-":
+        streams.image_output(output, "a store")
     templates = {name: text for name, text in (("image", image), ("std", std)) if text}
     with temporary_folder() as scratch:
         if resume:
@@ -118,10 +122,10 @@ def fit(
         errors = [error for error in found if isinstance(error, DipError)]
         rows: dict[str, Any] = {"form": form, "header": not no_header}
         work = _Work(made, outs, image_format, force, errors, rows)
-        if dry_run:
-            _print_plan(made, **rows)
-        else:
+        if not dry_run:
             work.do()
+        elif made:
+            _print_plan(made, **rows)
     for error in work.errors:
         console.error(error)
     if work.signal:
@@ -255,14 +259,8 @@ class _Work:
                 console.note(f"{out.path} needs all {pages} pages: resume their stores in one call")
             elif all(is_complete(job) for job in out.jobs):
                 try:
-                    streams.write_images(
-                        out.path,
-                        out.pages(),
-                        self.image_format,
-                        out.provenance,
-                        floats=out.std,
-                        force=self.force,
-                    )
+                    what = out.path, out.pages(), self.image_format, out.provenance
+                    streams.write_images(*what, floats=out.std, force=self.force)
                 except DipError as error:
                     self.errors.append(error)
 
@@ -286,8 +284,9 @@ class _Work:
             return
         if not pack_if_asked(job) or not is_usable(job):
             return
-        if job.store and not any(out.path == "-" for out in self.outputs):
-            sys.stdout.write(f"{job.store}\n")
+        with_image = any(out.path == "-" for out in self.outputs)
+        if job.store and not with_image and sys.stdout.writable():  # it may be closed
+            guard(sys.stdout).write(f"{job.store}\n")
             sys.stdout.flush()
 
 
@@ -326,11 +325,9 @@ def _print_plan(jobs: Sequence[Job], form: str | None, *, header: bool) -> None:
     _announce([(job, job.settings.runs) for job in jobs], parallel)
     if form == "toml":
         for job in jobs:
-            sys.stdout.write(write_settings(job.settings, costs(job, parallel)))
+            guard(sys.stdout).write(write_settings(job.settings, costs(job, parallel)))
         return
-    if form == "jsonl":
-        rows = [describe(job, parallel) for job in jobs]
-    else:
-        rows = plan_rows(jobs, parallel)
+    as_json = form == "jsonl"
+    rows = [describe(job, parallel) for job in jobs] if as_json else plan_rows(jobs, parallel)
     columns = list(rows[0]) if rows else []
     tables.print_rows(rows, columns, form, header=header)  # type: ignore[arg-type]

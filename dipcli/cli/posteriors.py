@@ -65,14 +65,8 @@ def write(
             pages, paths, bars.update, lambda n, text: console.note(f"{title.format(n)}: {text}")
         )
     for kind, path in paths.items():
-        streams.write_images(
-            path,
-            images[kind],
-            image_format,
-            records[kind],
-            floats=kind == "std",
-            force=force,
-        )
+        what = path, images[kind], image_format, records[kind]
+        streams.write_images(*what, floats=kind == "std", force=force)
 
 
 def _exists(path: str, record: Mapping[str, Any], image_format: str | None, *, force: bool) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from dipcli.cli import console
-from dipcli.rows import escape
+from dipcli.rows import escape, guard
 
 Form = Literal["bar", "plain", "json", "none"]
 FORMATS = {"loss": ".3g", "psnr": ".2f"}  # others are whole numbers
@@ -89,9 +89,8 @@ class _Lines(Progress):
         if work.is_due(5, 60):
             rest, rate = work.total - work.done, work.rate
             left = [f"{rest / rate:.0f} s left"] if rate else []
-            console.note(
-                ", ".join([f"{work.name}: {work.done}/{work.total}", *work.words(), *left])
-            )
+            words = [f"{work.name}: {work.done}/{work.total}", *work.words(), *left]
+            console.note(", ".join(words))
             sys.stderr.flush()
 
 
@@ -103,13 +102,13 @@ class _Json(Progress):
             figures = {**work.figures, "rate": work.rate}
             finite = {key: value for key, value in figures.items() if math.isfinite(value)}
             line = {"name": work.name, "done": work.done, "total": work.total, **finite}
-            sys.stderr.write(json.dumps(line, ensure_ascii=False) + "\n")
+            guard(sys.stderr).write(json.dumps(line, ensure_ascii=False) + "\n")
             sys.stderr.flush()
 
 
 def animated() -> bool:
     """Whether stderr is a terminal that can redraw a line."""
-    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -12,7 +13,7 @@ from dipcli.cli.options import argument, option
 from dipcli.cli.progress import show_progress
 from dipcli.errors import DipError, UsageError
 from dipcli.figures import panel_labels
-from dipcli.rows import chosen
+from dipcli.rows import chosen, guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -118,6 +119,9 @@ def report(
 def _write(target: str, data: bytes, *, force: bool) -> None:
     from dipcli.cli import streams
 
+    if target == "-" and sys.stdout.isatty():
+        guard(sys.stdout).write(data.decode())
+        return
     streams.write_and_tell(target, data, f"{len(data) / 1e6:.2g} MB", force=force)
 
 

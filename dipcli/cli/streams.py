@@ -14,7 +14,15 @@ import numpy as np
 from dipcli import files, store
 from dipcli.cli import console
 from dipcli.errors import DipError, UsageError
-from dipcli.images import Encoded, Image, encode, format_for_pipe, format_of, open_stack
+from dipcli.images import (
+    Encoded,
+    Image,
+    encode,
+    format_for_pipe,
+    format_of,
+    open_stack,
+    read_stream,
+)
 from dipcli.images.stack import Mask
 
 
@@ -45,7 +53,7 @@ def one_input(name: str | None, what: str) -> Input:
 def inputs(names: list[str], what: str) -> list[Input]:
     """The inputs that are named; `-`, or no name, is stdin."""
     if not names:
-        if _stdin_is_terminal():
+        if sys.stdin.isatty():
             msg = f"no {what} is named, and stdin is a terminal: name one, or pipe one in"
             raise UsageError(msg)
         names = ["-"]
@@ -58,8 +66,10 @@ def inputs(names: list[str], what: str) -> list[Input]:
 def _named(name: str) -> Input:
     """An input by its name; a FIFO, as <(...) of a shell makes one, is read at once."""
     try:
-        fifo = Path(name).is_fifo()
-        return Input(name, Path(name).read_bytes() if fifo else None)
+        if not Path(name).is_fifo():
+            return Input(name)
+        with Path(name).open("rb") as file:
+            return Input(name, read_stream(file, name))
     except OSError as error:
         msg = f"cannot read {name}: {error.strerror or error}"
         raise DipError(msg) from error
@@ -100,9 +110,11 @@ def output_format(output: str, asked: str | None) -> str | None:
 
 def image_output(output: str | None, what: str = "an image") -> str:
     """Where image bytes go: to stdout without -o, unless that is a terminal."""
-    if (output is None or output == "-") and sys.stdout is not None and sys.stdout.isatty():
-        msg = f"{what} cannot be shown on a terminal: use -o FILE, or redirect stdout"
-        raise UsageError(msg)
+    if output is None or output == "-":
+        if sys.stdout.isatty():
+            msg = f"{what} cannot be shown on a terminal: use -o FILE, or redirect stdout"
+            raise UsageError(msg)
+        sys.stdout.write("")  # raises if stdout is closed
     return output or "-"
 
 
@@ -145,20 +157,14 @@ def write_encoded(output: str, images: Encoded, *, force: bool) -> None:
 
 def binary_stdout() -> BinaryIO:
     """Stdout for bytes. With PYTHONUNBUFFERED, sys.stdout.buffer may write half of them."""
-    if sys.stdout is None:
-        msg = "stdout is closed: use -o FILE"
-        raise DipError(msg)
+    sys.stdout.write("")  # raises if stdout is closed
     sys.stdout.flush()
     return open(sys.stdout.fileno(), "wb", closefd=False)
 
 
-def _stdin_is_terminal() -> bool:
-    return sys.stdin is None or sys.stdin.isatty()
-
-
 def _from_stdin() -> list[Input]:
     """Names, if the first line is one that exists; else the bytes themselves."""
-    data = sys.stdin.buffer.read() if sys.stdin is not None else b""
+    data = read_stream(sys.stdin.buffer, "stdin")
     if not data.strip():
         msg = "nothing came on stdin; an image, a store, or names of them were expected"
         raise DipError(msg)

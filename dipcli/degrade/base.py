@@ -84,7 +84,11 @@ def corrupt(image: Image, *degradations: Any, seed: int = 0) -> Image:
     chain = parse_chain(*degradations)
     history = provenance(chain, seed, image.history, image.page)
     for place, degradation in enumerate(chain):
-        image = degradation.apply(image, stream(seed, image.page, place))
+        with np.errstate(over="ignore"):  # it is refused below
+            image = degradation.apply(image, stream(seed, image.page, place))
+        if np.isinf(image.pixels).any():
+            msg = f"{degradation}: the values become too large for float32"
+            raise DipError(msg)
     # the history holds the page from now on
     return replace(image, history=history, page=1)
 

@@ -25,7 +25,7 @@ class Blur(Degradation):
     """
 
     name: ClassVar[str] = "blur"
-    size: float = value(0, 1000)
+    size: float = value(0, 500)
     kernel: str = key("gaussian", choices=("gaussian", "box", "motion"))
     angle: float = key(0.0)  # degrees, of motion
 

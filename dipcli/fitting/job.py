@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -96,7 +97,7 @@ class Job:
             if any(Path(path).resolve().is_relative_to(f.resolve()) for f in (folder, here)):
                 near[option] = path
             else:
-                remarks.append(f"was to write {path} too: add --{option} {path}")
+                remarks.append(f"was to write {path} too: add --{option} {shlex.quote(path)}")
         kinds = {"source": str, "pages": int, "total": int}
         known = {k: recorded[k] for k, kind in kinds.items() if isinstance(recorded.get(k), kind)}
         return replace(self, outputs=near, remarks=tuple(remarks), **(known if near else {}))

@@ -142,6 +142,6 @@ def preset_values(preset: str | None, options: Mapping[str, Any]) -> dict[str, A
         values["lr"] = rate  # those of the presets are Adam's
     depth = options.get("depth", values.get("depth"))
     for name in PER_LEVEL:  # the levels of a preset are cut, or the deepest repeated, to the depth
-        if depth and len(levels := values.get(name, ())) > 1:
+        if depth and 0 < depth < 100 and len(levels := values.get(name, ())) > 1:
             values[name] = (*levels, *levels[-1:] * depth)[:depth]
     return values

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from dipcli import machine
 from dipcli.arrays import Floats
 from dipcli.errors import DipError
+from dipcli.fitting.divergence import check_image, check_loss
 from dipcli.fitting.hardware import Hardware
 from dipcli.fitting.recording import Recorder
 from dipcli.fitting.settings import Settings
@@ -221,12 +222,7 @@ class _Driver:
         last = frame.iteration == self.settings.iterations
         if time.monotonic() - self.told < NEWS_SECONDS and not last:
             return
-        if not math.isfinite(frame.loss):
-            msg = (
-                f"the loss is {frame.loss} at iteration {frame.iteration}: the fit has diverged; "
-                f"try a --lr below {self.settings.lr:g}"
-            )
-            raise DipError(msg)
+        check_loss(frame.loss, frame.iteration, self.settings.lr)
         self.tell(News(self.job, frame.iteration, frame.loss, self.psnr))
         self.told = time.monotonic()
 
@@ -234,6 +230,7 @@ class _Driver:
         """Save the last frame, the estimate, the running mean and the spread of the samples."""
         if frame.iteration not in self.saves:
             self._save(frame)
+        self._refuse_divergence(frame)
         mean, samples = frame.average, frame.samples
         estimate = self.watch.estimate if samples is None else samples.mean()
         if estimate is None:  # no rule was to choose, or none has chosen yet
@@ -252,6 +249,15 @@ class _Driver:
         }
         verdicts = self.watch.verdicts()
         self._finish("complete", stop=stop, stopping=verdicts, **self._quality(estimate))
+
+    def _refuse_divergence(self, frame: Frame) -> None:
+        """Raise if the last frame has diverged; the store keeps all frames."""
+        lr = self.settings.lr
+        check_loss(frame.loss, frame.iteration, lr)
+        self.disk.wait()
+        run = self.store.run(self.job.run)
+        first = run.frame(int(run.iterations[0]))
+        check_image(frame.image, first, self.target, frame.error, frame.iteration, lr)
 
     def _state(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         """The state of the fit and of the rules that watch it."""

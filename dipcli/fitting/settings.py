@@ -142,7 +142,7 @@ class Settings(NetworkSettings):
             for value in values if isinstance(values, tuple) else (values,):
                 check_bounds(flag(f.name), value, f.metadata)
         for name, text in (("threads", self.threads), ("jobs", self.jobs)):
-            if text != "auto" and not (text.isdecimal() and 1 <= int(text) <= 4096):
+            if text != "auto" and not (re.fullmatch(r"\d{1,4}", text) and 1 <= int(text) <= 4096):
                 msg = f"{flag(name)} must be auto or a whole number from 1 to 4096, not {text!r}"
                 raise UsageError(msg)
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
@@ -233,11 +233,11 @@ class Settings(NetworkSettings):
 
     def _save_at(self) -> list[int]:
         kind, _, count = self.save_at.partition(":")
-        if kind == "log" and count.isdecimal() and 1 <= int(count) <= 10**6:
+        if kind == "log" and re.fullmatch(r"\d{1,7}", count) and 1 <= int(count) <= 10**6:
             top = math.log(max(self.iterations, 1))
             steps = max(int(count) - 1, 1)
             return [0, *(round(math.exp(top * i / steps)) for i in range(int(count)))]
-        if not re.fullmatch(r"\d+(,\d+)*", self.save_at):
+        if not re.fullmatch(r"\d{1,10}(,\d{1,10})*", self.save_at):
             msg = f"--save-at must be I,J,... or log:N, not {self.save_at!r}"
             raise UsageError(msg)
         return [int(word) for word in self.save_at.split(",")]

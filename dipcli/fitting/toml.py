@@ -13,11 +13,14 @@ from dipcli.errors import DipError, named
 from dipcli.fitting.checks import check_names, typed
 from dipcli.fitting.settings import Settings
 
+MOST = 1 << 20  # characters that are read: a device may have no end
+
 
 def read_settings(path: str) -> dict[str, Any]:
     """The settings in a TOML file, and its `preset` if it names one."""
     try:
-        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        with Path(path).open(encoding="utf-8") as file:
+            table = tomllib.loads(file.read(MOST))
     except OSError as error:
         msg = f"cannot read {path}: {error.strerror or error}"
         raise DipError(msg) from error

@@ -84,7 +84,7 @@ class Neighbourhoods:
             means.append(float(one @ y / (one @ one)))
             squares += float(((y - means[c] * one) ** 2).sum())
         count = groups * size
-        variance = noise**2 / ratio if noise else max(squares / count, 1e-12)
+        variance = max(noise**2 / ratio, 1e-200) if noise else max(squares / count, 1e-12)
         determinant = 2 * np.log(np.diagonal(roots, axis1=1, axis2=2)).sum()
         exponent = squares / variance + count * math.log(2 * math.pi * variance) + determinant
         sigma = math.sqrt(ratio * variance)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dipcli.arrays import Bools, Floats
+from dipcli.errors import BadImage
 from dipcli.images.scale import Numbers, Provenance, Scale
 
 PREVIEW = 1024  # pixels of the longer side in a notebook
@@ -108,7 +109,14 @@ class Image:
         numbers = scale.numbers(self.pixels)
         if dtype.kind == "f":
             with np.errstate(over="ignore"):
-                return numbers.astype(dtype), 0
+                floats: Numbers = numbers.astype(dtype)
+            if beyond := int(np.count_nonzero(np.isinf(floats))):
+                msg = (
+                    f"{beyond:,} values are too large for {dtype}: rescale the image, "
+                    "or write integers"
+                )
+                raise BadImage(msg)
+            return floats, 0
         known = ~np.isnan(numbers)
         numbers = np.rint(np.where(known, numbers, 0))
         info = np.iinfo(dtype)

@@ -19,7 +19,7 @@ import PIL.WebPImagePlugin  # Pillow loads it only after all other plugins have 
 from dipcli.errors import BadImage
 from dipcli.images.image import Meta, Resolution
 from dipcli.images.scale import Numbers
-from dipcli.images.stack import Planes, Stack, check_size, native, read_history
+from dipcli.images.stack import SMALL, Planes, Stack, check_size, native, read_history
 
 # Pillow has more formats, some of which start other programs
 PHOTOS = ("JPEG", "WEBP", "BMP", "GIF")
@@ -42,7 +42,7 @@ def read_photo(file: BinaryIO, length: int) -> Stack:
 
 def read_netpbm(file: BinaryIO, length: int) -> Stack:
     with netpbmfile.NetpbmFile(file) as picture:
-        check_size(math.prod(picture.shape) * 4, length)
+        check_size(max(math.prod(picture.shape) * 4, length), length)  # it is read whole
         numbers = native(picture.asarray())
         if picture.magicnumber in ("Pf", "PF"):
             numbers = numbers[::-1]  # this format stores the bottom row first
@@ -79,7 +79,8 @@ def _eight_bits(picture: PIL.Image.Image) -> Numbers:
 
 def _sixteen_bits(file: BinaryIO, picture: PIL.Image.Image, kind: int) -> Numbers:
     file.seek(0)
-    numbers = np.atleast_3d(imagecodecs.png_decode(file.read()))
+    most = SMALL + 16 * picture.width * picture.height  # an endless file has no more pixels
+    numbers = np.atleast_3d(imagecodecs.png_decode(file.read(most)))
     key = picture.info.get("transparency")  # the colour that stands for transparent
     if kind in (0, 2) and key is not None and numbers.shape[2] in (1, 3):
         opaque = (numbers != np.asarray(key, np.uint16)).any(axis=2, keepdims=True)
@@ -146,7 +147,10 @@ def encode(planes: Planes, form: str) -> bytes:
 
 def _png(planes: Planes) -> bytes:
     """8 or 16 bits, gray or RGB, with or without alpha."""
-    data = bytes(imagecodecs.png_encode(_interleaved(planes)))
+    pixels = _interleaved(planes)
+    # each row begins with a byte for its filter, of which the room that is made by default has few
+    room = 4096 + 2 * len(pixels) + pixels.nbytes + pixels.nbytes // 8
+    data = bytes(imagecodecs.png_encode(pixels, out=room))
     chunks = []
     if profile := planes.icc:
         chunks.append((b"iCCP", b"icc\0\0" + zlib.compress(profile, 9)))
@@ -172,7 +176,11 @@ def _pillow(planes: Planes, form: str, **options: Any) -> bytes:
     if profile := planes.icc:
         options["icc_profile"] = profile
     buffer = BytesIO()
-    picture.save(buffer, form, **options)
+    try:
+        picture.save(buffer, form, **options)
+    except (OSError, ValueError) as error:  # each format has a largest size
+        msg = f"{form} cannot hold {picture.width}x{picture.height} pixels: write PNG or TIFF"
+        raise BadImage(msg) from error
     return buffer.getvalue()
 
 

@@ -15,8 +15,10 @@ import numpy as np
 from dipcli.errors import BadImage, DipError
 from dipcli.images import builtin, npy
 from dipcli.images.image import Image
-from dipcli.images.stack import Stack
+from dipcli.images.stack import MAX_BYTES, SMALL, Stack
+from dipcli.machine import available_memory
 
+CHUNK = 1 << 20  # bytes of a stream that are read at once
 # (first bytes, format); the extension of a name is ignored
 MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "png"),
@@ -97,11 +99,30 @@ def open_stack(
             status = os.fstat(file.fileno())
             if stat.S_ISREG(status.st_mode):
                 return _decode(file, status.st_size, name or str(source), axes)
-            data = file.read()  # a FIFO, as the shell makes for <(...), is not seekable
+            data = read_stream(file, str(source))  # a FIFO, as <(...) of a shell, cannot seek
         return _decode(BytesIO(data), len(data), name or str(source), axes)
     except OSError as error:
         msg = f"cannot read {source}: {error.strerror or error}"
         raise BadImage(msg) from error
+
+
+def read_stream(file: BinaryIO, name: str) -> bytes:
+    """Read a pipe, a FIFO or a device, which may have no end, as far as memory allows.
+
+    What begins like no image and no zipped store is read as far as a list of names may go.
+    """
+    buffer = BytesIO(file.read(CHUNK))
+    if buffer.getvalue().startswith((b"PK", *(magic for magic, _ in MAGIC))):
+        limit, why = min(MAX_BYTES, available_memory() // 2), "the most that is read of a stream"
+    else:
+        limit, why = SMALL, "and begins like no image or store"
+    buffer.seek(0, os.SEEK_END)
+    while chunk := file.read(CHUNK):
+        buffer.write(chunk)
+        if buffer.tell() > limit:
+            msg = f"cannot read {name}: it has more than {limit:,} bytes, {why}"
+            raise BadImage(msg)
+    return buffer.getvalue()
 
 
 def is_up_to_date(path: str, provenance: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dipcli.arrays import Bools, Doubles, Floats
-from dipcli.errors import UsageError
+from dipcli.errors import BadImage, UsageError
 
 Numbers = npt.NDArray[Any]  # in the units and the type of a file
 Provenance = Mapping[str, Any]  # how `dip` made an image, and the scale of its file
@@ -78,7 +78,7 @@ def parse_range(text: str) -> tuple[float, float]:
         ends = float(low), float(high)
     except ValueError:
         ends = math.nan, math.nan
-    if not (math.isfinite(ends[0]) and math.isfinite(ends[1]) and ends[0] < ends[1]):
+    if not (ends[0] < ends[1] and math.isfinite(ends[1] - ends[0])):
         msg = (
             f"--normalize must be auto, dtype, minmax or LOW:HIGH with LOW below HIGH, not {text!r}"
         )
@@ -168,4 +168,7 @@ def _without_outliers(numbers: Numbers, known: Bools, middle: float, spread: flo
 
 
 def _between(low: float, high: float) -> Scale:
+    if not math.isfinite(high - low):
+        msg = f"the range of values {low:g} to {high:g} is too large: use --normalize LOW:HIGH"
+        raise BadImage(msg)
     return Scale(high - low if high > low else 1.0, low)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,7 +71,10 @@ class Stack:
         """Page `n`, from 1, on the scale `unit`; `policy` is one of ALPHA."""
         numbers = self.numbers[n - 1]  # (channel, y, x)
         pixels = unit.pixels(numbers)
-        pixels[~np.isfinite(pixels)] = np.nan
+        pixels[~np.isfinite(numbers)] = np.nan
+        if beyond := int(np.count_nonzero(np.isinf(pixels))):
+            msg = f"{beyond:,} values are too large for their scale: set another with --normalize"
+            raise BadImage(msg)
         opacity = None
         if self.alpha is not None and policy != "drop":
             alpha = self.alpha[n - 1]
@@ -145,8 +149,8 @@ def select(which: str, count: int) -> list[int]:
         return list(range(1, count + 1))
     chosen: list[int] = []
     for word in which.split(","):
-        first, dash, last = word.partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
+        first, _, last = word.partition("-")
+        if not re.fullmatch(r"\d{1,9}(-\d{1,9})?", word):
             msg = f"--page must be all, N, A-B or a comma list of these, not {which!r}"
             raise UsageError(msg)
         low, high = int(first), int(last or first)

@@ -35,7 +35,7 @@ class LeakyReLU(Activation):
     """Keep positive values, multiply negative ones with SLOPE."""
 
     name: ClassVar[str] = "leaky-relu"
-    slope: float = value(0, default=0.2)
+    slope: float = value(0, 1e6, default=0.2)
 
     def __call__(self, x: Tensor) -> Tensor:
         return F.leaky_relu(x, self.slope, inplace=True)

@@ -163,8 +163,8 @@ class NetworkSettings:
             value = float(self.lipschitz)
         except ValueError:
             value = math.nan
-        if not 0 <= value < math.inf:
-            msg = f"--lipschitz must be auto or a number of at least 0, not {self.lipschitz!r}"
+        if not 0 <= value <= 1e6:
+            msg = f"--lipschitz must be auto or a number from 0 to 1e6, not {self.lipschitz!r}"
             raise UsageError(msg)
         return value
 

@@ -92,7 +92,7 @@ class Gaussian(Upsampler):
     name: ClassVar[str] = "gaussian"
     filters: ClassVar[bool] = True
     border: ClassVar[str] = "zero"  # as published
-    sigma: float | None = value(0, above=True, default=None)
+    sigma: float | None = value(1e-3, 1e3, default=None)
 
     def at_level(self, level: int) -> Gaussian:
         return self if self.sigma is not None else Gaussian(0.5 if level < 2 else 0.1)

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from dipcli.degrade import parse
 from dipcli.errors import DipError, UsageError
 from dipcli.fitting import tasks
 from dipcli.fitting.code import user_code
 from dipcli.fitting.settings import Settings, flag
-from dipcli.registry import ARCHITECTURES, OPTIMIZERS, PRESETS
+from dipcli.registry import ARCHITECTURES, DEGRADATIONS, OPTIMIZERS, PRESETS
 from dipcli.report.stores import StoreRuns, lookup
 
 DECIDING = ("arch", "task", "optimizer")  # the defaults of the other settings depend on them
@@ -38,30 +39,49 @@ def settings_of(config: Any) -> Settings | None:
 
 def commands(store_runs: StoreRuns, run: Mapping[str, Any]) -> list[str]:
     """The commands that repeat a run of the document, and show what the page shows."""
-    name = shlex.quote(store_runs.name)
-    return [
+    name = shlex.quote(_path(store_runs.name))
+    lines = [
         *_corrupt(store_runs.store.attrs),
         *_fit(store_runs, run),
         f"dip spectrum {name} --measure fbc --plot bands.svg",
         f"dip spectrum {name} --measure error --plot error.svg",
         f"dip trajdist {name} --summary",
     ]
+    return [line for line in lines if line.isprintable()]  # one with line ends would forge others
 
 
 def _corrupt(attrs: Mapping[str, Any]) -> Iterator[str]:
-    """The command that degraded the image, by its history; the oldest degradation is first."""
-    steps = []
+    """The command that degraded the image, by its history; the oldest degradation is first.
+
+    A history may hold anything, such as `-o` and a file to overwrite: a command has degradations
+    alone, behind `--`.
+    """
+    steps: list[str] = []
     history: Any = attrs.get("history")
     while isinstance(history, Mapping):
         chain = history.get("degradations")
         if isinstance(chain, list) and chain:
-            steps.append([*map(str, chain), "--seed", str(history.get("seed"))])
+            seed = history.get("seed")
+            if type(seed) is not int or not all(map(_is_degradation, chain)):
+                return
+            output = "" if steps else f" -o {shlex.quote(_path(str(attrs['image'])))}"
+            steps.insert(0, f"dip corrupt --seed {seed}{output} -- - {shlex.join(chain)}")
         history = history.get("input")
-    words = [shlex.join(step) for step in reversed(steps)]
-    if words:
-        first, *rest = words
-        pipe = " | ".join([f"dip corrupt ORIGINAL {first}", *(f"dip corrupt - {w}" for w in rest)])
-        yield f"{pipe} -o {shlex.quote(str(attrs['image']))}"
+    if steps:
+        yield " | ".join(steps).replace(" -- - ", " -- ORIGINAL ", 1)
+
+
+def _is_degradation(word: Any) -> bool:
+    """Whether a word is one on the command line; code of the user's is not loaded."""
+    try:
+        return isinstance(word, str) and (DEGRADATIONS.is_code(word) or bool(parse(word)))
+    except INVALID:
+        return False
+
+
+def _path(name: str) -> str:
+    """A name that no command takes for an option."""
+    return f"./{name}" if name.startswith("-") else name
 
 
 def _fit(store_runs: StoreRuns, run: Mapping[str, Any]) -> Iterator[str]:
@@ -89,8 +109,9 @@ def _fit(store_runs: StoreRuns, run: Mapping[str, Any]) -> Iterator[str]:
     if type(page) is int and image.endswith(suffix := f" page {page}"):
         image = image.removesuffix(suffix)
         words += ["--page", str(page)]
-    clean = ["--clean", f"{store_runs.name}/clean"] if store_runs.store.clean is not None else []
-    yield shlex.join(["dip", "fit", image, *words, *clean, "-o", store_runs.name])
+    name = _path(store_runs.name)
+    clean = ["--clean", f"{name}/clean"] if store_runs.store.clean is not None else []
+    yield shlex.join(["dip", "fit", _path(image), *words, *clean, "-o", name])
 
 
 def _nearest_preset(settings: Settings) -> tuple[str, dict[str, Any], dict[str, Any]]:
