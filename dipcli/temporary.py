@@ -13,23 +13,30 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # of os.open; Windows has no such flag
 
 
 @contextmanager
-def temporary_file(folder: Path, prefix: str, suffix: str) -> Iterator[Path]:
-    """Yield a new file; delete it at the end, and those of dead processes before."""
-    remove_dead_files(folder, prefix, suffix)
+def temporary_file(
+    folder: Path, prefix: str, suffix: str, first: Callable[[Path], bool] = lambda _: True
+) -> Iterator[Path]:
+    """Yield a new file; delete it at the end, and those of dead processes before.
+
+    A file stays, for a later process to delete, unless `first` is true of it.
+    """
+    remove_dead_files(folder, prefix, suffix, first)
     path, lock = _new_file(folder, prefix, suffix)
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
+    with ExitStack() as stack:
         if lock is not None:
-            os.close(lock)
+            stack.callback(os.close, lock)
+        try:
+            yield path
+        finally:
+            if first(path):
+                path.unlink(missing_ok=True)
 
 
 def _new_file(folder: Path, prefix: str, suffix: str) -> tuple[Path, int | None]:
@@ -53,28 +60,23 @@ def temporary_folder() -> Iterator[Path]:
     between hosts.
     """
     root, prefix = Path(tempfile.gettempdir()), f"dip-{socket.gethostname()}-"
-    remove_dead_files(root, prefix, ".lock", _delete_folder_of)
-    with temporary_file(root, prefix, ".lock") as lock:
+    with temporary_file(root, prefix, ".lock", _delete_folder_of) as lock:
         folder = lock.with_suffix("")
         folder.mkdir(mode=0o700)
-        try:
-            yield folder
-        finally:
-            try:
-                _delete_folder_of(lock)
-            except BaseException:  # a signal; without its lock a folder is never found again
-                _delete_folder_of(lock)
-                raise
+        yield folder
 
 
-def _delete_folder_of(lock: Path) -> None:
-    shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+def _delete_folder_of(lock: Path) -> bool:
+    """Whether the folder is gone: without its lock it would never be found again."""
+    folder = lock.with_suffix("")
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
 
 
 def remove_dead_files(
-    folder: Path, prefix: str, suffix: str, first: Callable[[Path], object] = lambda _: None
+    folder: Path, prefix: str, suffix: str, first: Callable[[Path], bool] = lambda _: True
 ) -> None:
-    """Delete the temporary files that dead processes of this user left; `first` gets each."""
+    """Delete the temporary files that dead processes of this user left, if `first` is true."""
     if not hasattr(os, "getuid"):  # Windows
         return
     name = re.compile(rf"{re.escape(prefix)}[a-z0-9_]{{8}}{re.escape(suffix)}")  # as mkstemp's
@@ -84,13 +86,12 @@ def remove_dead_files(
                 _remove_if_dead(path, first)
 
 
-def _remove_if_dead(path: Path, first: Callable[[Path], object]) -> None:
+def _remove_if_dead(path: Path, first: Callable[[Path], bool]) -> None:
     if not path.is_file() or path.lstat().st_uid != os.getuid():
         return
     handle = os.open(path, os.O_RDWR | NO_LINK)
     try:
-        if _lock(handle):
-            first(path)
+        if _lock(handle) and first(path):
             path.unlink()
     finally:
         os.close(handle)

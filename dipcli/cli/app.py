@@ -155,6 +155,7 @@ def _dip(
             from dipcli.environment import lines
 
             sys.stdout.write("".join(f"{line}\n" for line in lines()))
+        sys.stdout.flush()
         raise typer.Exit
     if ctx.invoked_subcommand is None:
         sys.stdout.write(ctx.get_help() + "\n")

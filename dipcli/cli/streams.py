@@ -14,15 +14,8 @@ import numpy as np
 from dipcli import files, store
 from dipcli.cli import console
 from dipcli.errors import DipError, UsageError
-from dipcli.images import (
-    Encoded,
-    Image,
-    encode,
-    format_for_pipe,
-    format_of,
-    open_stack,
-    read_stream,
-)
+from dipcli.images import Encoded, Image, encode, format_for_pipe, format_of, open_stack
+from dipcli.images.reader import read_stream
 from dipcli.images.stack import Mask
 
 

@@ -2,7 +2,7 @@
 
 from dipcli.arrays import Floats
 from dipcli.images.image import Image, Meta, Resolution
-from dipcli.images.reader import as_image, is_up_to_date, open_stack, read, read_stack, read_stream
+from dipcli.images.reader import as_image, is_up_to_date, open_stack, read, read_stack
 from dipcli.images.scale import Provenance, Scale
 from dipcli.images.writer import Encoded, encode, format_for_pipe, format_of, write
 
@@ -22,6 +22,5 @@ __all__ = [
     "open_stack",
     "read",
     "read_stack",
-    "read_stream",
     "write",
 ]
