@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import mmap
 import os
 import time
 from collections.abc import Iterator
@@ -51,6 +52,10 @@ def flops_per_second() -> float:
     """Roughly how fast one core multiplies matrices; for estimates, nothing is decided by it."""
     import numpy as np
 
+    try:  # OpenBLAS ends the process, or hangs, if it finds no room for its 32 MiB
+        mmap.mmap(-1, 64 << 20).close()
+    except OSError as error:
+        raise MemoryError from error
     square, times = np.ones((512, 512), np.float32), []
     for _ in range(8):  # the best of them: other work on this machine only makes them longer
         start = time.perf_counter()

@@ -26,9 +26,11 @@ def open_missing() -> None:
     Otherwise the next file to be opened gets the number of the missing stream, and messages that
     libraries print go into that file.
     """
-    while (lowest := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(lowest, True)
-    os.close(lowest)
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:  # the lowest number that is free is this one
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: PTH123, SIM115 - until the end
     sys.stdout = sys.stdout or ClosedStdout()
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -299,8 +299,11 @@ def serve(ear: socket.socket) -> None:
         channel.settimeout(None)
         header, fds, *_ = socket.recv_fds(channel, 4, 3)
         request = b""
-        while len(request) < int.from_bytes(header, "big"):
-            request += channel.recv(1 << 16)
+        while len(request) < int.from_bytes(header, "big") and (data := channel.recv(1 << 16)):
+            request += data
+        if not request:  # who asked is gone
+            channel.close()
+            continue
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])  # until the caller is known
         child = os.fork()
         if child == 0:
@@ -317,7 +320,7 @@ def serve(ear: socket.socket) -> None:
 
 
 def _send(channel: socket.socket, number: int) -> None:
-    with contextlib.suppress(BrokenPipeError):  # who asked is gone
+    with contextlib.suppress(ConnectionError):  # who asked is gone
         channel.sendall(number.to_bytes(4, "big", signed=True))
 
 

@@ -182,6 +182,8 @@ def run() -> None:
     # the warnings of libraries are for -v only
     warnings.simplefilter("ignore")
     logging.getLogger().addHandler(logging.NullHandler())
+    if not os.environ.get("DIP_DEBUG"):  # what fails in the destructors of libraries
+        sys.unraisablehook = lambda _: None
     dip = group()
     if not sys.stderr.isatty():
         dip.rich_markup_mode = None  # a usage error in a log file is plain lines, without a box
