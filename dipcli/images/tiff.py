@@ -186,9 +186,10 @@ def _write(numbers: Numbers, axes: str, planes: Planes, **options: Any) -> bytes
 
 
 def _imagej_holds(numbers: Numbers, axes: str) -> bool:
-    """Whether ImageJ can hold it: it has three types, and colours in 8 bits only."""
-    return numbers.dtype == np.uint8 or (
-        numbers.dtype in (np.uint16, np.float32) and "S" not in axes
+    """Whether ImageJ can hold it: one order of axes, three types, and colours in 8 bits only."""
+    ordered = axes == "".join(axis for axis in "TZCYXS" if axis in axes)
+    return ordered and (
+        numbers.dtype == np.uint8 or (numbers.dtype in (np.uint16, np.float32) and "S" not in axes)
     )
 
 
