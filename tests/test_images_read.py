@@ -128,6 +128,13 @@ def test_tiff_and_npy_keep_every_type_of_numbers(dtype):
         assert stack.numbers.dtype == np.dtype(dtype).newbyteorder("=")
 
 
+def test_long_floats_are_read_as_64_bits():
+    numbers = np.linspace(0, 1, 15).reshape(3, 5)
+    image = read(p.npy(numbers.astype(np.longdouble)))
+    assert image.dtype == np.float64
+    np.testing.assert_array_equal(image.to_numpy(), numbers)
+
+
 @pytest.mark.parametrize("compression", ["lzw", "zlib", "packbits", "zstd"])
 @pytest.mark.parametrize("predictor", [False, True])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
