@@ -91,6 +91,8 @@ def attempt(warm: Warm, seed: int, name: str, number: int) -> dict[str, Any]:
         outcome, what = "broken", f"{error} ({place.folder})"
     except Skipped as error:
         outcome, what = "skipped", str(error)
+    except Exception as error:  # what a case reads itself must be sound too
+        outcome, what = "broken", f"{type(error).__name__}: {error} ({place.folder})"
     seconds = round(time.monotonic() - began, 2)
     return {
         "class": name,
