@@ -23,6 +23,7 @@ UNITS = {1: "none", 2: "inch", 3: "cm"}
 RESOLUTION_UNITS = {"inch": "INCH", "cm": "CENTIMETER", "none": "NONE"}
 # keys that tifffile derives from the array
 DERIVED = ("ImageJ", "axes", "images", "channels", "slices", "frames", "hyperstack")
+WIDE = ("Info", "Labels", "Properties")  # texts that ImageJ keeps in UTF-16
 OME_TYPES = {"float32": "float", "float64": "double"}
 
 
@@ -197,7 +198,15 @@ def _imagej(planes: Planes, numbers: Numbers, axes: str) -> dict[str, Any]:
     kept = {key: value for key, value in planes.meta.imagej.items() if key not in DERIVED}
     if len(kept.get("Labels", ())) != _count(numbers, axes):
         kept.pop("Labels", None)  # the number of planes has changed
+    kept = {key: _ascii(item) if key not in WIDE else item for key, item in kept.items()}
     return {**kept, "axes": axes}
+
+
+def _ascii(item: Any) -> Any:
+    """Escape a text of the description as ImageJ does: its description is ASCII."""
+    if not isinstance(item, str):
+        return item
+    return "".join(char if char.isascii() else f"\\u{ord(char):04X}" for char in item)
 
 
 def _count(numbers: Numbers, axes: str) -> int:
