@@ -64,7 +64,7 @@ def case(place: Place, draw: Random) -> str:
     file.write_bytes(data)
     kind = draw.random()
     if kind < 0.02:
-        done = place.dip("fit", "in", *SMALL, "-o", "out.zarr")
+        done = place.dip("fit", "in", *SMALL, "--page", 1, "-o", "out.zarr")
     elif kind < 0.1:
         done = place.dip("spectrum", "in", "--format", "jsonl")
     else:
@@ -73,8 +73,8 @@ def case(place: Place, draw: Random) -> str:
     require(len(errors) == done.code, "lines of error:", done.err[-600:])
     require(file.read_bytes() == data, "the input has changed")
     made = {name.partition("/")[0] for name in place.files()} - {"in"}
-    outputs = ["out", "out.zarr", *(f"out-p{page}.zarr" for page in range(1, 10))]
-    require(made <= set(outputs), "other files:", made)
+    outputs = {"out", "out.zarr"}
+    require(made <= outputs, "other files:", made)
     return ("read", "refused")[done.code]
 
 
