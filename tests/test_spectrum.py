@@ -286,3 +286,10 @@ def test_a_measure_of_the_user_works_on_the_command_line(dip, tmp_path):
     table = rows(dip("spectrum", "t.zarr", "--measure", "mine:contrast"))
     assert list(table[0]) == ["source", "run", "iteration", "contrast"]
     assert numbers(table, "contrast") == pytest.approx([half(at).std() for at in (0, 10, 20)])
+
+
+@pytest.mark.parametrize("measure", ["fbc", "blur-sharp", "power"])
+def test_runs_without_frames_are_drawn_as_empty_panels(dip, here, measure):
+    with being_written("traj.zarr", saves=3, size=(1, 16, 12)):
+        pass
+    dip("spectrum", "traj.zarr", "--measure", measure, "--plot", "out.svg")

@@ -43,7 +43,10 @@ class Measurements:
 
     def column(self, name: str) -> Doubles:
         """One column: (iteration, place), or (iteration) for a measure without an axis."""
-        return np.array([values[name] for values in self.values.values()])
+        rows = [values[name] for values in self.values.values()]
+        if not rows and self.measure.axis:  # a run without frames
+            return np.empty((0, self.measure.places))
+        return np.array(rows)
 
 
 def spectrum(
