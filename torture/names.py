@@ -53,6 +53,8 @@ def case(place: Place, draw: Random) -> str:
         require(len(lines) == (done.code == 1), "lines of error:", done.err[-400:])
         require(b"\x1b" not in done.err and b"\x07" not in done.err, "raw control", done.err[-400:])
         if done.code == 0:
+            if words[0] == "fit":
+                output = output.replace("{page}", "1")
             made |= {output.removeprefix("./")} if output else set()
         else:
             outcome = "braces refused" if braces else "refused"
