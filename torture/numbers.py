@@ -80,7 +80,10 @@ def _fit(place: Place, draw: Random, normalize: tuple[str, ...]) -> str:
     if (place.folder / "out.zarr").exists():
         with open_store(place.folder / "out.zarr") as store:
             for run in store.runs:
-                for iteration, frame in run.frames():
+                for (iteration, frame), loss in zip(run.frames(), run.scalar("loss"), strict=True):
+                    if not np.isfinite(loss):
+                        require(done.code, "a divergence unsaid:", words, said[-300:])
+                        break
                     require(np.isfinite(frame).all(), f"frame {iteration}:", words, said[-300:])
                 estimate = run.estimate
                 require(estimate is None or np.isfinite(estimate).all(), "estimate:", words)
