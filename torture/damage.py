@@ -18,7 +18,7 @@ from torture.pictures import FILES, flip
 from torture.place import Place, new_place, require
 
 CASES = 2000
-QUICK = 25
+QUICK = 10
 
 FIT = (
     *("fit", "a.png", "-o", "s.zarr", "--arch", "dip", "--width", 4, "--depth", 1, "--clean"),
