@@ -32,7 +32,9 @@ def decode(file: BinaryIO, length: int, axes: str | None) -> Stack:
         series = tif.series[0]
         page = series.keyframe
         check_size(math.prod(series.shape) * series.dtype.itemsize, length)
-        numbers, own_axes = _colours(native(series.asarray()), series.axes, page)
+        # zeros: tifffile leaves samples as they are in memory where a file lacks strips
+        numbers = series.asarray(out=np.zeros(series.shape, series.dtype))
+        numbers, own_axes = _colours(native(numbers), series.axes, page)
         if numbers.dtype.kind not in "uif":
             msg = f"its numbers are {numbers.dtype}, not integers or floats"
             raise BadImage(msg)
