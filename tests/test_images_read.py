@@ -131,6 +131,22 @@ def test_tiff_and_npy_keep_every_type_of_numbers(dtype):
         assert stack.numbers.dtype == np.dtype(dtype).newbyteorder("=")
 
 
+def test_missing_planes_of_a_tiff_are_zeros():
+    broken = bytearray(p.tiff(p.colour(), photometric="rgb"))
+    for number, change in ((258, 0), (284, 8)):  # BitsPerSample is gone, PlanarConfiguration is 0
+        at = broken.index(number.to_bytes(2, "little") + b"\3\0")
+        broken[at + change : at + change + 2] = b"\0\0"
+    for _ in range(4):  # memory that is used again is not zero
+        assert (open_stack(bytes(broken)).numbers[0, 1:] == 0).all()
+
+
+def test_long_floats_are_read_as_64_bits():
+    numbers = np.linspace(0, 1, 15).reshape(3, 5)
+    image = read(p.npy(numbers.astype(np.longdouble)))
+    assert image.dtype == np.float64
+    np.testing.assert_array_equal(image.to_numpy(), numbers)
+
+
 @pytest.mark.parametrize("compression", ["lzw", "zlib", "packbits", "zstd"])
 @pytest.mark.parametrize("predictor", [False, True])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])

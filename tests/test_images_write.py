@@ -131,6 +131,21 @@ def test_imagej_stack_keeps_its_metadata():
         assert one.imagej_metadata["unit"] == "um"
 
 
+def test_imagej_units_outside_of_ascii_are_escaped_as_imagej_does():
+    data = p.tiff(p.gray("uint16"), imagej=True, metadata={"axes": "YX", "unit": "_m"})
+    done = through(data.replace(b"unit=_m", b"unit=\xb5m"), "tiff").data
+    with tif(done) as after:
+        assert after.imagej_metadata["unit"] == "\\u00B5m"
+
+
+def test_imagej_stack_with_other_axes_is_written_as_a_plain_tiff():
+    data = p.tiff(p.gray("uint16", 27).reshape(3, 9, 13), imagej=True, metadata={"axes": "ZYX"})
+    (image,) = open_stack(data, axes="YXC").pages()
+    assert image.pixels.shape == (13, 3, 9)
+    again = read(encode([image], "tiff").data)
+    np.testing.assert_array_equal(again.pixels, image.pixels)
+
+
 def test_ome_stack_keeps_channel_names_and_corrects_sizes():
     array = p.gray("uint16", 2 * 3 * 9).reshape(2, 3, 9, 13)
     metadata = {

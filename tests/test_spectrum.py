@@ -295,3 +295,10 @@ def test_no_figure_is_drawn_of_a_store_whose_frames_cannot_be_read(dip, tmp_path
     done = dip("spectrum", "s.zarr", "--plot", "o.svg", code=1)
     assert done.stderr.count(b"error") == 1
     assert not (tmp_path / "o.svg").exists()
+
+
+@pytest.mark.parametrize("measure", ["fbc", "blur-sharp", "power"])
+def test_runs_without_frames_are_drawn_as_empty_panels(dip, here, measure):
+    with being_written("traj.zarr", saves=3, size=(1, 16, 12)):
+        pass
+    dip("spectrum", "traj.zarr", "--measure", measure, "--plot", "out.svg")

@@ -259,6 +259,14 @@ def test_fifos_devices_and_link_loops_are_refused(store):
         read_all(store)
 
 
+@pytest.mark.parametrize("part", ["zarr.json", "run-0/step_loss/zarr.json"])
+def test_resuming_refuses_fifos(store, part):
+    (store / part).unlink()
+    os.mkfifo(store / part)
+    with pytest.raises((DipError, OSError)), Store.edit(store) as opened:
+        opened.resume_run(0, saves=9, steps=9)
+
+
 def test_other_zarr_stores_and_folders_are_refused(here):
     import zarr
 

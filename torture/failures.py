@@ -12,7 +12,7 @@ from random import Random
 from torture import kills, scenes
 from torture.place import Place, check, require
 
-CASES = 1000
+CASES = 600
 QUICK = 12
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EDQUOT, errno.EROFS)
 

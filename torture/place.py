@@ -14,7 +14,7 @@ from typing import Any
 from tests.warm import Process, Warm, environment
 
 CPU = 10  # seconds of a processor that a call may take: a clock on the wall would judge the machine
-WALL = 300  # seconds after which a call hangs
+WALL = 120  # seconds after which a call hangs
 MEMORY = 1 << 30  # bytes, above what a process has mapped that has imported everything
 BOUNDS = {"CPU": CPU, "AS": MEMORY, "CORE": 0}
 

@@ -185,6 +185,7 @@ class _Driver:
         return "iterations" if frame.iteration == self.settings.iterations else ""
 
     def _save(self, frame: Frame) -> None:
+        check_loss(frame.loss, frame.iteration, self.settings.lr)
         self._flush(frame.iteration)
         self.disk.do(self._append, frame.iteration, frame.image, frame.average, frame.loss)
 

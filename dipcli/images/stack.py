@@ -202,9 +202,12 @@ def unfold(numbers: Numbers, meta: Meta) -> tuple[Numbers, str]:
 
 
 def native(numbers: Numbers) -> Numbers:
-    """Convert to this machine's byte order, and bits to 8 bits."""
+    """Convert to this machine's byte order, bits to 8 bits, and long floats to 64 bits."""
     if numbers.dtype == bool:
         return numbers.astype(np.uint8) * 255
+    if numbers.dtype.kind == "f" and numbers.dtype.itemsize > 8:  # only .npy holds these
+        with np.errstate(over="ignore"):
+            return numbers.astype(np.float64)
     return numbers.astype(numbers.dtype.newbyteorder("="), copy=False)
 
 

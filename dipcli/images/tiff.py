@@ -23,6 +23,7 @@ UNITS = {1: "none", 2: "inch", 3: "cm"}
 RESOLUTION_UNITS = {"inch": "INCH", "cm": "CENTIMETER", "none": "NONE"}
 # keys that tifffile derives from the array
 DERIVED = ("ImageJ", "axes", "images", "channels", "slices", "frames", "hyperstack")
+WIDE = ("Info", "Labels", "Properties")  # texts that ImageJ keeps in UTF-16
 OME_TYPES = {"float32": "float", "float64": "double"}
 
 
@@ -31,7 +32,9 @@ def decode(file: BinaryIO, length: int, axes: str | None) -> Stack:
         series = tif.series[0]
         page = series.keyframe
         check_size(math.prod(series.shape) * series.dtype.itemsize, length)
-        numbers, own_axes = _colours(native(series.asarray()), series.axes, page)
+        # zeros: tifffile leaves samples as they are in memory where a file lacks strips
+        numbers = series.asarray(out=np.zeros(series.shape, series.dtype))
+        numbers, own_axes = _colours(native(numbers), series.axes, page)
         if numbers.dtype.kind not in "uif":
             msg = f"its numbers are {numbers.dtype}, not integers or floats"
             raise BadImage(msg)
@@ -186,9 +189,10 @@ def _write(numbers: Numbers, axes: str, planes: Planes, **options: Any) -> bytes
 
 
 def _imagej_holds(numbers: Numbers, axes: str) -> bool:
-    """Whether ImageJ can hold it: it has three types, and colours in 8 bits only."""
-    return numbers.dtype == np.uint8 or (
-        numbers.dtype in (np.uint16, np.float32) and "S" not in axes
+    """Whether ImageJ can hold it: one order of axes, three types, and colours in 8 bits only."""
+    ordered = axes == "".join(axis for axis in "TZCYXS" if axis in axes)
+    return ordered and (
+        numbers.dtype == np.uint8 or (numbers.dtype in (np.uint16, np.float32) and "S" not in axes)
     )
 
 
@@ -196,7 +200,15 @@ def _imagej(planes: Planes, numbers: Numbers, axes: str) -> dict[str, Any]:
     kept = {key: value for key, value in planes.meta.imagej.items() if key not in DERIVED}
     if len(kept.get("Labels", ())) != _count(numbers, axes):
         kept.pop("Labels", None)  # the number of planes has changed
+    kept = {key: _ascii(item) if key not in WIDE else item for key, item in kept.items()}
     return {**kept, "axes": axes}
+
+
+def _ascii(item: Any) -> Any:
+    """Escape a text of the description as ImageJ does: its description is ASCII."""
+    if not isinstance(item, str):
+        return item
+    return "".join(char if char.isascii() else f"\\u{ord(char):04X}" for char in item)
 
 
 def _count(numbers: Numbers, axes: str) -> int:

@@ -43,7 +43,10 @@ class Measurements:
 
     def column(self, name: str) -> Doubles:
         """One column: (iteration, place), or (iteration) for a measure without an axis."""
-        return np.array([values[name] for values in self.values.values()])
+        rows = [values[name] for values in self.values.values()]
+        if not rows and self.measure.axis:  # a run without frames
+            return np.empty((0, self.measure.places))
+        return np.array(rows)
 
 
 def spectrum(
@@ -137,9 +140,8 @@ class SourceMeasure:
         """The rows of the frames of a source, each as it is read."""
         try:
             measured, count, frames = self._begin(source)
+            self.measurements.append(measured)
             for done, (iteration, values) in enumerate(frames, 1):
-                if not measured.values:
-                    self.measurements.append(measured)
                 measured.values[iteration] = values
                 head = {"source": measured.source, "run": measured.run, "iteration": iteration}
                 yield from ({**head, **row} for row in measured.measure.rows(values))
@@ -149,6 +151,7 @@ class SourceMeasure:
             raise
         except DipError as error:
             self._on_error(error)
+            self.measurements = [each for each in self.measurements if each.values]
 
     def _begin(
         self, source: Source

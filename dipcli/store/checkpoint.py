@@ -91,7 +91,7 @@ def read(run: Path, label: str) -> Checkpoint | None:
     if not (folder / META).exists():
         return None
     try:
-        data = (folder / META).read_bytes()
+        data = disk.get(folder / META)
         if data == group_metadata():
             return None  # the writer was killed before its first checkpoint was complete
         switch = parse_node(data, f"{label}/{NAME}/{META}").attributes["dip"]
@@ -114,10 +114,10 @@ def read(run: Path, label: str) -> Checkpoint | None:
 def _get(folder: Path, entry: Mapping[str, Any], label: str) -> npt.NDArray[Any]:
     path = disk.chunk_path(folder, [0])
     dtype = np.dtype(entry["dtype"])
-    if path.stat().st_size != math.prod(entry["shape"]) * dtype.itemsize:
+    if not path.is_file() or path.stat().st_size != math.prod(entry["shape"]) * dtype.itemsize:
         raise _corrupt(label)
     flat = np.fromfile(path, dtype)
-    digest, metadata = hashlib.sha256(flat.data).hexdigest(), (folder / META).read_bytes()
+    digest, metadata = hashlib.sha256(flat.data).hexdigest(), disk.get(folder / META)
     if digest != entry["sha256"] or metadata != _metadata(folder.name, flat):
         raise _corrupt(label)
     return flat.reshape(entry["shape"])

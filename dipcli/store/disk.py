@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import socket
+import stat
 import warnings
 import weakref
 from collections.abc import Iterator, Sequence
@@ -48,6 +49,13 @@ def put(path: Path, data: Buffer, *, scratch: Path | None = None, sync: bool = F
         partial.replace(path)
         if sync:
             sync_folder(path.parent)
+
+
+def get(path: Path) -> bytes:
+    """The bytes of a file; a FIFO or a device, whose reading may not end, is refused."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return path.read_bytes()
 
 
 def _write(path: Path, data: Buffer, sync: bool) -> None:
@@ -128,7 +136,7 @@ def unconsolidate(group: Path, scratch: Path) -> None:
 
     A reader that trusts it would not see what is written from now on.
     """
-    document = json.loads((group / META).read_bytes())
+    document = json.loads(get(group / META))
     if document.pop("consolidated_metadata", None) is not None:
         put(group / META, dumps(document), scratch=scratch)
 
@@ -170,7 +178,7 @@ def _describe(folder: Path, document: dict[str, Any], dim: str, length: int) -> 
 def arrays_along(group: Path, dim: str) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Arrays of a group whose first dimension is `dim`, also after an interrupted resize."""
     for path in sorted(group.glob(f"*/{META}")):
-        document = json.loads(path.read_bytes())
+        document = json.loads(get(path))
         first = (document.get("dimension_names") or [""])[0]
         if first in (dim, f"{path.parent.name}:{dim}"):
             yield path.parent, document

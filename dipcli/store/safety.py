@@ -185,6 +185,8 @@ def is_zip(path: Path) -> bool:
 
 def is_root(path: Path) -> bool:
     """Whether a folder is the root of a trajectory store, of any format version."""
+    if not (path / META).is_file():  # a FIFO would not end
+        return False
     try:
         with (path / META).open("rb") as file:
             attributes = json.loads(file.read(MAX_METADATA))["attributes"]

@@ -74,8 +74,9 @@ class RunWriter:
         if frame.shape != self._size:
             msg = f"a frame of shape {frame.shape} in a run of shape {self._size}"
             raise ValueError(msg)
-        with np.errstate(over="ignore"):  # a diverging fit may exceed the range of float16
-            data = disk.encode(frame.astype(self._dtype))
+        # a diverging fit may exceed the range of float16, but frames stay finite
+        top = np.finfo(self._dtype).max
+        data = disk.encode(frame.clip(-top, top).astype(self._dtype))
         disk.put(disk.chunk_path(self._folder / "frames", [row, 0, 0, 0]), data)
         self._losses.flush()
         self._saved.append(iteration, scalars)
