@@ -138,6 +138,13 @@ def test_imagej_units_outside_of_ascii_are_escaped_as_imagej_does():
         assert after.imagej_metadata["unit"] == "\\u00B5m"
 
 
+def test_imagej_keys_outside_of_ascii_are_escaped_too():
+    data = p.tiff(p.gray("uint16"), imagej=True, metadata={"axes": "YX", "k_y": 3})
+    done = through(data.replace(b"k_y=3", b"k\xb5y=3"), "tiff").data
+    with tif(done) as after:
+        assert "k\\u00b5y=3" in after.pages.first.description
+
+
 def test_imagej_stack_with_other_axes_is_written_as_a_plain_tiff():
     data = p.tiff(p.gray("uint16", 27).reshape(3, 9, 13), imagej=True, metadata={"axes": "ZYX"})
     (image,) = open_stack(data, axes="YXC").pages()

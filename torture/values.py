@@ -53,7 +53,7 @@ VALUES = (
 LONG = (  # more work is what these ask for
     *("--iterations", "--runs", "--width", "--depth", "--samples", "--draw", "--length", "--jobs"),
     *("--kernel", "--input-channels", "--skip", "--batch", "--bands", "--size", "--threads"),
-    *("--tile", "--ensemble", "--finish", "--warmup", "--restarts"),
+    *("--tile", "--ensemble", "--finish", "--warmup", "--restarts", "--empirical"),
 )
 FIT = ("fit", "a.png", "--iterations", 2, "--arch", "dip", "--width", 4, "--depth", 1)
 BASES: dict[str, tuple[object, ...]] = {
@@ -94,7 +94,8 @@ def case(place: Place, draw: Random) -> str:
 
 
 def _try(place: Place, words: list[object], *, may_be_long: bool) -> str:
-    done = place.end(place.start(*words), *words)
+    limits = {"CPU": 3} if may_be_long else {}
+    done = place.end(place.start(*words, limits=limits), *words)
     if done.code in (-signal.SIGXCPU, -signal.SIGKILL) and may_be_long:
         return "long"
     check(done, (0, 1, 2))

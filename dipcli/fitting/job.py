@@ -55,8 +55,8 @@ class Job:
                 msg = f"{name} has no runs: fit its image again, with -o {name}"
                 raise DipError(msg)
             # runs that were added later record how many there were to be
-            wanted = [run.attrs["config"]["runs"] for run in runs]
-            config = {**config, "runs": max([config["runs"], *wanted])}
+            wanted = [n for run in runs if type(n := run.attrs["config"].get("runs")) is int]
+            config = {**config, "runs": max(wanted)} if wanted else config
             refuse_unnamed_code(name, config, options)
             settings = Settings(like=config, **options)
             image = image_part(store, "target")

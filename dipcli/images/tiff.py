@@ -200,7 +200,7 @@ def _imagej(planes: Planes, numbers: Numbers, axes: str) -> dict[str, Any]:
     kept = {key: value for key, value in planes.meta.imagej.items() if key not in DERIVED}
     if len(kept.get("Labels", ())) != _count(numbers, axes):
         kept.pop("Labels", None)  # the number of planes has changed
-    kept = {key: _ascii(item) if key not in WIDE else item for key, item in kept.items()}
+    kept = {_ascii(key): item if key in WIDE else _ascii(item) for key, item in kept.items()}
     return {**kept, "axes": axes}
 
 

@@ -185,7 +185,8 @@ def is_zip(path: Path) -> bool:
 
 def is_root(path: Path) -> bool:
     """Whether a folder is the root of a trajectory store, of any format version."""
-    if not (path / META).is_file():  # a FIFO would not end
+    # a FIFO would not end; Path.is_file raises for a name that is too long
+    if not os.path.isfile(path / META):  # noqa: PTH113
         return False
     try:
         with (path / META).open("rb") as file:
