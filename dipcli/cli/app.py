@@ -55,11 +55,8 @@ COMMANDS = {
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 
-class Stopped(BaseException):
+class Stopped(SystemExit):
     """SIGTERM or SIGHUP came: unwind, so that nothing half-made is left, then exit."""
-
-    def __init__(self, number: int) -> None:
-        self.code = 128 + number
 
 
 class _Usage(typer.BadParameter):
@@ -191,7 +188,7 @@ def run() -> None:
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
-    raise Stopped(number)
+    raise Stopped(128 + number)
 
 
 @contextmanager
@@ -204,12 +201,12 @@ def exits() -> Iterator[None]:
         # the reader of stdout has enough; without this Python complains at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(141) from None
+    except Stopped:
+        raise
     except SystemExit:  # the way in which rich says the same
         raise typer.Exit(141) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    except Stopped as stopped:
-        raise typer.Exit(stopped.code) from None
     except (typer.Exit, typer.Abort):
         raise
     except Exception as error:
