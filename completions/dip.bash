@@ -102,6 +102,7 @@ _dip_knows() {
                 '--stop = @rule'
                 '--full'
                 '--seed ='
+                '--start = previous'
                 '--runs ='
                 '--time ='
                 '--save-every ='

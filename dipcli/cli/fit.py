@@ -191,10 +191,10 @@ class _Work:
 
     def do(self) -> None:
         from dipcli import signals
-        from dipcli.fitting.batch import run_jobs
+        from dipcli.fitting.batch import run_jobs, with_previous
         from dipcli.fitting.result import run_rows
 
-        jobs = [job for job in self.jobs if self._is_wanted(job)]
+        jobs = with_previous(self.jobs, [job for job in self.jobs if self._is_wanted(job)])
         stopping = partial(console.note, "stopping after this step; a second signal stops at once")
         with show_progress() as bars, signals.Graceful(on_first=stopping) as stopped:
             done = run_jobs(

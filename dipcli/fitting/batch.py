@@ -60,9 +60,20 @@ def run_jobs(
     return [p.job for p in plans]
 
 
+def with_previous(jobs: Sequence[Job], wanted: Sequence[Job]) -> list[Job]:
+    """The wanted ones of the jobs, and those that they begin with and that no store keeps."""
+    ids, folders, found = {id(job) for job in wanted}, set[str](), list[Job]()
+    for job in reversed(jobs):
+        if id(job) in ids or (job.folder in folders and not job.store):
+            found.append(job)
+            folders.add(job.previous)
+    return found[::-1]
+
+
 def parallel_for(jobs: Sequence[Job]) -> int:
-    """How many of the jobs' runs are done in parallel."""
-    fits = sum(job.settings.runs for job in jobs)
+    """How many of the jobs' runs are done in parallel; one that begins with another waits."""
+    folders = {job.folder for job in jobs}
+    fits = sum(job.settings.runs for job in jobs if job.previous not in folders)
     return parallel_fits(jobs[0].settings, max(1, fits)) if jobs else 1
 
 

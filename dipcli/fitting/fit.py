@@ -98,7 +98,9 @@ def fit_many(
     bar = TextProgress() if progress and not callable(progress) else None
     tell: Tell = bar or (progress if callable(progress) else lambda _: None)
     with temporary_folder() as scratch, signals.Graceful() as stopped:
-        made = [_job(words, scratch) for words in jobs]
+        made: list[Job] = []
+        for words in jobs:
+            made.append(_job(words, scratch).after(made[-1] if made else None))
         run_jobs(
             made,
             tell=tell,
@@ -135,6 +137,7 @@ def frames(
 
     from dipcli.fitting.hardware import Hardware
     from dipcli.fitting.loop import Fit
+    from dipcli.fitting.start import read_start
 
     job = _job({"image": image, "preset": preset, "like": like, **options})
     hardware = Hardware.choose(job.settings, job.cost.flops)
@@ -142,9 +145,9 @@ def frames(
     torch.set_num_threads(hardware.threads)
     try:
         flash = None if job.flash is None else job.flash.pixels
-        loop = Fit(
-            job.image.pixels, job.settings, job.settings.seed, hardware, size=job.size, flash=flash
-        )
+        start = read_start(job.start_of(0), job.settings) if job.start_of(0) else None
+        seed, more = job.settings.seed, {"size": job.size}
+        loop = Fit(job.image.pixels, job.settings, seed, hardware, **more, flash=flash, start=start)
         for frame in loop.frames():
             if job.settings.architecture.by_pixel:
                 frame.image  # noqa: B018 - computed now: later the network is another

@@ -12,7 +12,7 @@ from typing import Any
 
 from dipcli.errors import DipError, UsageError
 from dipcli.fitting.code import refuse_unnamed_code
-from dipcli.fitting.settings import Settings
+from dipcli.fitting.settings import PREVIOUS, Settings
 from dipcli.fitting.tasks import Task
 from dipcli.images import Image
 from dipcli.nets.cost import Cost, cost
@@ -37,6 +37,7 @@ class Job:
     pages: int = 1  # of each of these outputs
     total: int = 1  # pages of the file that the image is from
     remarks: tuple[str, ...] = ()  # to tell the user
+    previous: str = ""  # the folder of the fit before, for --start previous
 
     def __post_init__(self) -> None:
         needing = [m for m in self.settings.records() if MEASURES.find(m).needs == "clean"]
@@ -65,42 +66,75 @@ class Job:
                 k: image_part(store, k) for k, v in references.items() if v is not None
             }
             image_name = str(store.attrs["image"])
-            recorded = store.attrs.get("outputs")
+            recorded, previous = store.attrs.get("outputs"), store.attrs.get("previous")
         job = cls(image, image_name, name, settings, settings, name, name, **others)
+        if isinstance(previous, str):
+            path, near = job._path(previous)
+            if not near:
+                msg = f"{name} began with {path}, which is in another folder: fit its image again"
+                raise DipError(msg)
+            job = replace(job, previous=path)
         return job._with_outputs(recorded) if isinstance(recorded, Mapping) else job
 
     def record(self) -> dict[str, Any]:
-        """What a store keeps for --resume: the settings, and the images to write.
+        """What a store keeps for --resume: the settings, the images to write, and the fit before.
 
         The names of these are as seen from its folder.
         """
-        config = {"config": self.settings.config()}
-        folder = Path(self.store or ".").parent
+        record: dict[str, Any] = {"config": self.settings.config()}
+        if self.store in ("", "-"):
+            return record
+        folder = Path(self.store).parent
         paths = {o: os.path.relpath(n, folder) for o, n in self.outputs.items() if n != "-"}
-        if not paths or self.store in ("", "-"):
-            return config
-        known = {"source": self.source, "pages": self.pages, "total": self.total}
-        return {**config, "outputs": {**paths, **known}}
+        if paths:
+            known = {"source": self.source, "pages": self.pages, "total": self.total}
+            record["outputs"] = {**paths, **known}
+        if self.previous:
+            record["previous"] = os.path.relpath(self.previous, folder)
+        return record
 
-    def _with_outputs(self, recorded: Mapping[str, Any]) -> Job:
-        """The job with the images that its store records, where they are near the store.
+    def _path(self, recorded: str) -> tuple[str, bool]:
+        """A path that the store records, and whether it is near: below its folder, or this one.
 
         A store may come from anybody, so no path that leads elsewhere is followed.
         """
-        folder, here = Path(self.store).parent, Path.cwd()
+        folder = Path(self.store).parent
+        path = os.path.normpath(folder / recorded)
+        near = (Path(path).resolve().is_relative_to(f.resolve()) for f in (folder, Path.cwd()))
+        return path, any(near)
+
+    def _with_outputs(self, recorded: Mapping[str, Any]) -> Job:
+        """The job with the images that its store records, where they are near the store."""
         near: dict[str, str] = {}
         remarks = []
         for option in ("image", "std"):
             if not isinstance(name := recorded.get(option), str):
                 continue
-            path = os.path.normpath(folder / name)
-            if any(Path(path).resolve().is_relative_to(f.resolve()) for f in (folder, here)):
+            path, is_near = self._path(name)
+            if is_near:
                 near[option] = path
             else:
                 remarks.append(f"was to write {path} too: add --{option} {shlex.quote(path)}")
         kinds = {"source": str, "pages": int, "total": int}
         known = {k: recorded[k] for k, kind in kinds.items() if isinstance(recorded.get(k), kind)}
         return replace(self, outputs=near, remarks=tuple(remarks), **(known if near else {}))
+
+    def after(self, before: Job | None) -> Job:
+        """The job that begins with the weights of the job before, where the settings ask for it.
+
+        It is that of the page before in a file; of files of one page, that of the file before.
+        """
+        if before is None or self.settings.start != PREVIOUS:
+            return self
+        if before.source != self.source and (before.total > 1 or self.total > 1):
+            return self
+        return replace(self, previous=before.folder)
+
+    def start_of(self, run: int) -> str:
+        """The run whose weights a run begins with; "" for none."""
+        if self.settings.start != PREVIOUS:
+            return self.settings.start
+        return f"{self.previous}/run-{run}" if self.previous else ""
 
     @property
     def task(self) -> Task:

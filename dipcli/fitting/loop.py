@@ -25,9 +25,10 @@ from dipcli.arrays import Floats
 from dipcli.errors import DipError
 from dipcli.fitting.hardware import Hardware
 from dipcli.fitting.objective import Objective
-from dipcli.fitting.optimizers.base import Optimizer
+from dipcli.fitting.optimizers.base import Optimizer, fill
 from dipcli.fitting.samples import Samples, is_due
 from dipcli.fitting.settings import Settings
+from dipcli.fitting.start import Start
 from dipcli.nets import inputs, seeded
 from dipcli.nets.dropout import Dropout
 from dipcli.registry import OPTIMIZERS
@@ -104,8 +105,12 @@ class Fit:
         *,
         size: Size | None = None,
         flash: Floats | None = None,
+        start: Start | None = None,
     ) -> None:
-        """`size` is that of the output, where the task leaves it open; `flash` a second image."""
+        """`size` is that of the output, where the task leaves it open; `flash` a second image.
+
+        With `start`, the fit begins with the weights and the input of another one.
+        """
         self.settings = settings
         self.iteration = 0
         self.pending_output: Tensor | None = None  # (channel, y, x), where the step computed it
@@ -126,10 +131,13 @@ class Fit:
         net = seeded.build(settings, channels, size, stream(seed, WEIGHTS))
         self.net = net.to(device)
         self._dropouts = [m for m in self.net.modules() if isinstance(m, Dropout)]
-        z = inputs.make(settings, channels, size, generator("cpu", seed, INPUT), picture)
+        draw = generator("cpu", seed if start is None else start.seed, INPUT)
+        z = inputs.make(settings, channels, size, draw, picture)
         self._z = z.to(device, memory_format=torch.channels_last)
         optimizer = OPTIMIZERS.find(settings.optimizer)
         self._optimizer: Optimizer = optimizer(self.net.parameters(), settings.lr)
+        if start is not None and start.arrays:
+            self._begin_with(start.arrays)
         # before the pass of the present iteration, which a resume makes once more
         self._kept_buffers: dict[str, Tensor] = {}
         self._samples: Samples | None = None  # among the outputs before the present one
@@ -243,13 +251,25 @@ class Fit:
         """Go back to a state."""
         self.iteration = int(attrs["iteration"])
         self._optimizer.restore(arrays, self.iteration)
-        for name, buffer in self._buffers().items():
-            if BUFFER + name in arrays:
-                buffer.copy_(torch.from_numpy(np.array(arrays[BUFFER + name])))
+        self._restore_buffers(arrays)
         if "mean" in arrays:
             self.previous_mean = torch.from_numpy(np.array(arrays["mean"])).to(self._device)
         if "samples" in attrs:
             self._samples = Samples.restored(int(attrs["samples"]), arrays, self._device)
+
+    def _begin_with(self, arrays: Arrays) -> None:
+        """Take the weights of another fit."""
+        weights, own = torch.from_numpy(np.array(arrays["weights"])), self._optimizer.parameters
+        if len(weights) != sum(parameter.numel() for parameter in own):
+            msg = "--start: that fit has a network of another size, or its image other channels"
+            raise DipError(msg)
+        fill(own, weights)
+        self._restore_buffers(arrays)
+
+    def _restore_buffers(self, arrays: Arrays) -> None:
+        for name, buffer in self._buffers().items():
+            if BUFFER + name in arrays:
+                buffer.copy_(torch.from_numpy(np.array(arrays[BUFFER + name])))
 
     def _buffers(self) -> dict[str, Tensor]:
         """What a network keeps besides its weights: running statistics of a network of the user's;

@@ -42,7 +42,8 @@ class Plan:
         """The runs to do, with `parallel` of them at once on this machine."""
         job = self.job
         return [
-            RunJob(job.folder, k, job.settings, self._hardware(k, parallel)) for k in self.missing
+            RunJob(job.folder, k, job.settings, self._hardware(k, parallel), job.start_of(k))
+            for k in self.missing
         ]
 
     def _hardware(self, k: int, parallel: int) -> Hardware:

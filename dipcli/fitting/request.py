@@ -104,6 +104,7 @@ def read_jobs(
     `read` gives the pages of a file, with the unknown pixels of a mask, and `template` the names
     of stores, by the number of pages. `tell` gets what the user should know.
     """
+    before: Job | None = None
     for name in names:
         try:
             pages = read(name, partial(request.unknown, name) if request.mask else None)
@@ -114,6 +115,7 @@ def read_jobs(
                 )
             for page in pages:
                 job = request.job(name, page, store, pages)
+                job = before = job.after(before)
                 levels = job.settings.depth
                 if levels < request.settings(task=str(job.task)).depth:
                     height, width = job.size

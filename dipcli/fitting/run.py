@@ -9,7 +9,7 @@ import math
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -24,6 +24,7 @@ from dipcli.fitting.divergence import check_image, check_loss
 from dipcli.fitting.hardware import Hardware
 from dipcli.fitting.recording import Recorder
 from dipcli.fitting.settings import Settings
+from dipcli.fitting.start import Start, read_start
 from dipcli.fitting.stopping.watch import Watch
 from dipcli.measure.quality import psnr, ssim
 from dipcli.store import RunWriter, Status, Store
@@ -47,6 +48,7 @@ class RunJob:
     run: int
     settings: Settings
     hardware: Hardware
+    start: str = ""  # the run whose weights it begins with
 
     @property
     def seed(self) -> int:
@@ -113,16 +115,41 @@ class _Driver:
         self.task = task = settings.parsed_task
         size = task.size(target.shape[1:], None if clean is None else clean.shape[1:])
         self.size = (len(target), *size)
+        self.origin = start = self._origin()
         self.watch = Watch(
-            settings.stop, target, size=size, model=task.forward_model, noise=task.noise
+            settings.stop,
+            target,
+            size=size,
+            model=task.forward_model,
+            noise=task.noise,
+            warm=start is not None,
         )
-        visible = self.watch.visible
-        self.fit = Fit(visible, settings, job.seed, job.hardware, size=size, flash=store.flash)
+        visible, hardware = self.watch.visible, job.hardware
+        self.fit = Fit(
+            visible, settings, job.seed, hardware, size=size, flash=store.flash, start=start
+        )
         # where a step sees a few pixels, the whole image would cost more than the step
         self.watches = not settings.pixelwise or self.watch.active is not None
         self.saves = set(settings.saves())
         self.losses: list[Tensor] = []  # of the steps since the last frame that was saved
         self.psnr: float | None = None
+
+    def _origin(self) -> Start | None:
+        """What the run begins with, or began with: its weights then are not needed any more."""
+        name, job = self.job.start, self.job
+        if not name:
+            return None
+        before: Mapping[str, Any] = {}
+        if job.run in [run.number for run in self.store.runs]:
+            run = self.store.run(job.run)
+            before = run.attrs.get("start") or {}
+            if before and run.read_checkpoint():
+                return Start(name, int(before["seed"]), {})
+        start = read_start(name, self.settings)
+        if before and before["sha256"] != start.record()["sha256"]:
+            msg = f"{name} has other weights than when this fit began with them; -f begins anew"
+            raise DipError(msg)
+        return start
 
     def run(self) -> None:
         """Restore the last checkpoint if there is one, and run the loop."""
@@ -166,6 +193,7 @@ class _Driver:
             attrs["plugins"] = sources
         if job.run not in [run.number for run in store.runs]:
             attrs |= {"size": self.size, "save_dtype": settings.save_dtype}
+            attrs |= {"start": self.origin.record()} if self.origin else {}
             return store.create_run(job.run, job.seed, settings.config(), **attrs)
         checkpoint = store.run(job.run).read_checkpoint()
         if checkpoint is not None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dipcli.fitting.losses.base import Loss
     from dipcli.fitting.tasks import Task
 
+PREVIOUS = "previous"  # of --start
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 SaveDtype = Literal["float16", "float32"]
 
@@ -78,6 +79,13 @@ class Settings(NetworkSettings):
     )
     seed: int = option(
         0, "Random seed of weights, input and noise; run K uses SEED + K.", low=0, high=2**62
+    )
+    start: str = option(
+        "",
+        "Begin with the weights of another fit instead of random ones. previous: of a stack, each "
+        "page with those of the page before; of several images, each with those of the image "
+        "before.",
+        metavar="previous|STORE/run-K",
     )
     runs: int = option(
         1, "Number of fits of each image, each with its own seed.", low=1, high=10000, bits=False
@@ -153,6 +161,9 @@ class Settings(NetworkSettings):
         for part in (self.parsed_task, self.parsed_loss, optimizer, rule):
             if part is not None:
                 part.check(self)
+        if self.start and self.start != PREVIOUS and "://" in self.start:
+            msg = f"--start must be previous or a run of a store on this machine, not {self.start}"
+            raise UsageError(msg)
         self.seconds, self.saves(), self.records()  # they refuse words that they cannot read
 
     # -- the things that the settings name -----------------------------------------------------

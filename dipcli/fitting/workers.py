@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future
 from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
@@ -26,22 +27,43 @@ def do_all(jobs: Sequence[RunJob], parallel: int, tell: Tell, stopped: Stopped) 
     if parallel > 1:
         _do_in_processes(jobs, parallel, tell, stopped)
         return
-    for job in jobs:
-        if not stopped():
-            do_run(job, tell, stopped)
+    todo = list(jobs)
+    while todo and not stopped():
+        job = startable(todo, ())[0]
+        todo.remove(job)
+        do_run(job, tell, stopped)
 
 
 def submit_all(jobs: Sequence[RunJob], executor: Executor, tell: Tell, stopped: Stopped) -> None:
     """Do all runs by an executor of the caller's; each is told of when it has ended."""
-    waiting = {executor.submit(do_run_alone, job) for job in jobs}
-    while waiting:
-        done, waiting = wait_for(waiting, PATIENCE, FIRST_COMPLETED)
-        for future in done:
+    todo, busy = list(jobs), dict[Future[News], RunJob]()
+    while todo or busy:
+        for job in startable(todo, busy.values()):
+            todo.remove(job)
+            busy[executor.submit(do_run_alone, job)] = job
+        for future in wait_for(busy, PATIENCE, FIRST_COMPLETED).done:
+            del busy[future]
             tell(future.result())
         if stopped():
-            for future in waiting:
+            for future in busy:
                 future.cancel()
             return
+
+
+def startable(todo: Iterable[RunJob], busy: Iterable[RunJob]) -> list[RunJob]:
+    """The runs that may begin: those that begin with the weights of another wait for its end."""
+    if not any(job.start for job in todo):
+        return list(todo)
+    unfinished = {_place(job.label) for job in (*todo, *busy)}
+
+    def waits(job: RunJob) -> bool:
+        start = _place(job.start)
+        return start in unfinished and start != _place(job.label)
+
+    return [job for job in todo if not (job.start and waits(job))]
+
+
+_place = functools.cache(os.path.realpath)
 
 
 def do_run_alone(job: RunJob) -> News:
@@ -62,8 +84,8 @@ def _do_in_processes(jobs: Sequence[RunJob], parallel: int, tell: Tell, stopped:
             if stopped():
                 stop.set()
                 todo.clear()
-            while todo and len(busy) < parallel:
-                job = todo.pop(0)
+            for job in startable(todo, (job for job, _ in busy.values()))[: parallel - len(busy)]:
+                todo.remove(job)
                 ours, theirs = context.Pipe(duplex=False)
                 process = context.Process(
                     target=_work, args=(job, theirs, stop, os.getpid()), name=f"dip run-{job.run}"

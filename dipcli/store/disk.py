@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from dipcli.errors import BadStore
 from dipcli.files import write_errors
-from dipcli.store.layout import LOCK, META, PARTIAL, array_metadata, dumps, shuffle
+from dipcli.store.layout import LOCK, META, PARTIAL, RUN_SCRATCH, array_metadata, dumps, shuffle
 from dipcli.temporary import NO_LINK, is_open_at
 
 Buffer = bytes | memoryview
@@ -275,6 +275,14 @@ class Lock:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+def clear_runs(store: Path) -> None:
+    """Delete what is left in runs that nobody writes, where an earlier removal failed."""
+    for scratch in store.glob(f"run-*/{RUN_SCRATCH}"):
+        if any(path.name == LOCK or path.name.endswith(PARTIAL) for path in scratch.iterdir()):
+            with suppress(BadStore), Lock(scratch, str(store)):
+                sweep(scratch)
 
 
 _locks: weakref.WeakSet[Lock] = weakref.WeakSet()

@@ -79,6 +79,7 @@ class Store:
                 scratch = folder / STORE_SCRATCH
                 store._lock = Lock(scratch, str(path))
                 disk.sweep(scratch)
+                disk.clear_runs(folder)
                 disk.unconsolidate(folder, scratch)
         return store
 

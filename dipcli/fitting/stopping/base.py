@@ -47,6 +47,9 @@ class Rule(Spec):
     def begin(self, sigma: float) -> None:
         """Called once, before the first step, with the noise of the target on [0, 1]."""
 
+    def warm(self) -> None:
+        """Called after `begin` if the fit starts with the weights of another."""
+
     def see(self, observation: Observation) -> bool:
         raise NotImplementedError
 

@@ -45,10 +45,12 @@ class Watch:
         size: tuple[int, int] | None = None,
         model: ForwardModel | None = None,
         noise: float | None = None,
+        warm: bool = False,
     ) -> None:
         """The output has that `size`, and goes through the model to be compared with the target.
 
-        `noise` is that of the target, where its finest detail does not tell.
+        `noise` is that of the target, where its finest detail does not tell; `warm` says that the
+        fit starts with the weights of another.
         """
         active = parse(stop)
         self.active = None if active is None else active.name
@@ -72,6 +74,8 @@ class Watch:
         estimated = noise_level(target) if noise is None else noise
         for rule in self.rules.values():
             rule.begin(estimated)
+            if warm:
+                rule.warm()
         self.estimate: Floats | None = None  # at the iteration that is chosen so far
         self._until = -1  # the last iteration that was seen
 

@@ -30,6 +30,10 @@ class Whiteness(Rule):
     name = "whiteness"
     alike: bool = field(default=False, init=False)
 
+    def warm(self) -> None:
+        """The first residual may be white already: it is that of an image like this one."""
+        self.alike = True
+
     def see(self, observation: Observation) -> bool:
         correlation = max(neighbours(observation.residual))
         pixels = int(np.count_nonzero(np.isfinite(observation.residual[0])))
