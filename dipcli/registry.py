@@ -232,6 +232,7 @@ DEGRADATIONS = Registry(
     adapt="base:adapt",
     gaussian="noise:Gaussian",
     poisson="noise:Poisson",
+    poisson_gaussian="noise:PoissonGaussian",
     impulse="noise:Impulse",
     speckle="noise:Speckle",
     uniform="noise:Uniform",

@@ -9,6 +9,7 @@ from dipcli.images import Image
 EACH = {
     "gaussian": "gaussian:25",
     "poisson": "poisson:30",
+    "poisson-gaussian": "poisson-gaussian:2,read=3",
     "impulse": "impulse:0.3",
     "speckle": "speckle:0.2",
     "uniform": "uniform:20",

@@ -7,10 +7,12 @@ import pytest
 from degraded import NOISES, added, degrade, flat, varied
 
 from dipcli.errors import DipError
+from dipcli.images import Scale
 
 RANDOM = (
     "gaussian:25",
     "poisson:30",
+    "poisson-gaussian:2,read=3",
     "impulse:0.3",
     "impulse:0.3,mode=uniform",
     "speckle:0.2",
@@ -51,6 +53,20 @@ def test_seed_page_and_place_decide_the_random_numbers(spec):
 def test_level_0_changes_nothing(name):
     image = varied(3)
     assert degrade(image, f"{name}:0").pixels is image.pixels
+
+
+def test_camera_noise_has_its_variance_in_the_numbers_of_the_file():
+    """The variance is gain x + read^2, the mean x + offset."""
+    gain, read, offset = 3.0, 20.0, 100.0
+    spec = f"poisson-gaussian:{gain},read={read},offset={offset},clip=0"
+    for level in (0.1, 0.5):
+        image = replace(flat(level, 1, 400, 400), scale=Scale(4095.0))
+        numbers = image.scale.numbers(degrade(image, spec).pixels)
+        x = 4095 * level
+        assert numbers.mean() == pytest.approx(x + offset, abs=1)
+        assert numbers.var() == pytest.approx(gain * x + read**2, rel=0.02)
+    saturated = degrade(flat(1.0, 1, 64, 64), "poisson-gaussian:2,offset=9").pixels
+    assert saturated.max() == 1
 
 
 @pytest.mark.parametrize("name", NOISES)

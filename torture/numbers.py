@@ -19,6 +19,7 @@ QUICK = 12
 WORDS = {  # for those that need a value
     "gaussian": "25",
     "poisson": "30",
+    "poisson-gaussian": "0.1",
     "impulse": "0.2",
     "speckle": "0.2",
     "uniform": "20",

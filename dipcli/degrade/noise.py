@@ -84,6 +84,28 @@ class Poisson(Degradation):
 
 
 @dataclass(frozen=True)
+class PoissonGaussian(Degradation):
+    """Add the noise of a camera, in the numbers of the file; GAIN is how many a photon adds.
+
+    y = gain Poisson(x / gain) + Gaussian noise of standard deviation `read` + `offset`. Values
+    beyond the scale of the image are clipped, as a camera saturates, unless `clip` is off.
+    """
+
+    name: ClassVar[str] = "poisson-gaussian"
+    gain: float = value(0, 1e12, above=True)
+    read: float = key(0.0, 0, 1e12)
+    offset: float = key(0.0, -1e12, 1e12)
+    clip: bool = key(True)
+
+    def apply(self, image: Image, rng: np.random.Generator) -> Image:
+        expected = np.maximum(np.nan_to_num(image.scale.numbers(image.pixels)), 0) / self.gain
+        numbers = self.gain * rng.poisson(np.minimum(expected, 1e18)) + self.offset
+        numbers += self.read * rng.standard_normal(numbers.shape)
+        noisy = image.scale.pixels(np.where(image.unknown, np.nan, numbers))
+        return image.with_pixels(np.clip(noisy, 0, 1) if self.clip else noisy)
+
+
+@dataclass(frozen=True)
 class Impulse(Degradation):
     """Replace a FRACTION of the pixels by black or white, or by random values."""
 
