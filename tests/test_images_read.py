@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import PIL.Image
 import pytest
+import tifffile
 
 from dipcli.errors import BadImage, DipError, UsageError
 from dipcli.images import Image, Scale, as_image, open_stack, read, read_stack, reader
@@ -440,3 +441,15 @@ def test_arrays_and_files_are_images():
     for wrong in (np.zeros(3), np.zeros((2, 2), complex), np.zeros((0, 2)), "nothing"):
         with pytest.raises(BadImage):
             as_image(wrong)
+
+
+def test_tiff_whose_pages_form_a_loop_is_refused():
+    data = bytearray(p.tiff(np.stack([p.gray("uint16")] * 3)))
+    with tifffile.TiffFile(io.BytesIO(data)) as tif:
+        first, *_, last = (page.offset for page in tif.pages)
+    tags = int.from_bytes(data[last : last + 2], "little")
+    at = last + 2 + 12 * tags
+    for target in (first, last):
+        data[at : at + 4] = target.to_bytes(4, "little")
+        with pytest.raises(BadImage, match="its pages form a loop"):
+            read(bytes(data))

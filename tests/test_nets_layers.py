@@ -5,9 +5,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import dipcli
+from benchmarks import micrographs
+from dipcli import Image, Settings, corrupt
+from dipcli.images import Scale
 from dipcli.nets import layers, norms, padding
 from dipcli.nets.activations import ACTIVATIONS
 from dipcli.nets.dropout import Dropout, draw_from
+from dipcli.nets.imaging import steep_sigmoid
 from dipcli.nets.padding import pad, windows
 from dipcli.nets.upconv import upconv
 
@@ -234,3 +239,25 @@ def test_dropped_values_have_no_gradient():
     y = net(x)
     (slope,) = torch.autograd.grad(y.sum(), x)
     torch.testing.assert_close(slope * x, y)
+
+
+def test_a_saturated_pixel_learns_again_with_a_least_slope():
+    x = torch.tensor([-40.0, 0.0, 3.0, 40.0], requires_grad=True)
+    y = steep_sigmoid(x, 0.01)
+    y.sum().backward()
+    torch.testing.assert_close(y, torch.sigmoid(x))
+    slope = torch.sigmoid(torch.tensor(3.0)) * torch.sigmoid(torch.tensor(-3.0))
+    torch.testing.assert_close(x.grad, torch.tensor([0.01, 0.25, slope, 0.01]))
+
+
+def test_the_default_fit_frees_pixels_that_overshot():
+    """A dim blob on a dark ground: with the true slope some pixels stay at 1."""
+    plane = micrographs.stack("cells", (13, 32, 32), 2)[6]
+    clean = Image(0.05 + 0.5 * plane[None], scale=Scale(4095.0))
+    noisy = corrupt(clean, "poisson-gaussian:20,read=20")
+    largest = {}
+    for slope in (0.0, Settings("fast").slope):
+        *_, last = dipcli.frames(noisy, iterations=120, slope=slope, threads="1")
+        largest[slope > 0] = last.image.max()
+    assert largest[False] > 0.99
+    assert largest[True] < 0.8

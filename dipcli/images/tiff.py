@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 import xml.etree.ElementTree as ET
 from contextlib import suppress
 from fractions import Fraction
@@ -29,6 +30,7 @@ OME_TYPES = {"float32": "float", "float64": "double"}
 
 def decode(file: BinaryIO, length: int, axes: str | None) -> Stack:
     with tifffile.TiffFile(file) as tif:
+        _refuse_loop(tif)
         series = tif.series[0]
         page = series.keyframe
         check_size(math.prod(series.shape) * series.dtype.itemsize, length)
@@ -48,6 +50,21 @@ def decode(file: BinaryIO, length: int, axes: str | None) -> Stack:
         notes = [f"only the first of its {len(tif.series)} series is read"] * (len(tif.series) > 1)
         meta = _meta(tif, page, own_axes, numbers.shape)
         return Stack(planes, alpha, meta, _history(page), tuple(notes))
+
+
+def _refuse_loop(tif: Any) -> None:
+    """Refuse a page that an earlier one follows: tifffile would read them for ever."""
+    form, file, seen = tif.tiff, tif.filehandle, set[int]()
+    file.seek(4 if form.offsetsize == 4 else 8)
+    with suppress(struct.error):  # the file ends
+        while offset := struct.unpack(form.offsetformat, file.read(form.offsetsize))[0]:
+            if offset in seen:
+                msg = "its pages form a loop"
+                raise BadImage(msg)
+            seen.add(offset)
+            file.seek(offset)
+            (count,) = struct.unpack(form.tagnoformat, file.read(form.tagnosize))
+            file.seek(offset + form.tagnosize + count * form.tagsize)
 
 
 def _colours(numbers: Numbers, axes: str, page: Any) -> tuple[Numbers, str]:

@@ -84,6 +84,13 @@ class NetworkSettings:
         low=0,
         high=0.99,
     )
+    slope: float = net_option(
+        0.0,
+        "Least slope of the last sigmoid in the backward pass: a saturated pixel would learn "
+        "nothing any more; 0: the true slope.",
+        low=0,
+        high=0.25,
+    )
     lipschitz: str = net_option(
         "0",
         "Upper bound on the spectral norm of k x k convolutions; 0: no bound; auto: chosen from "
@@ -257,6 +264,7 @@ class Architecture(Spec):
         bounded = settings.lipschitz == AUTO or settings.bound
         for used, name, effect, trait in (
             (bounded, "lipschitz", "bounds k x k convolutions", "spatial"),
+            (settings.slope, "slope", "is that of the last layer of levels", "levelled"),
             (any(settings.dropout), "dropout", "drops outputs of learned levels", "levelled"),
         ):
             if used and not getattr(self, trait):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -23,6 +25,7 @@ class Imaging(nn.Module):
         self.body = body
         self.last = Conv(network.levels("width")[0], channels, 1, bias=bias)
         self.bound = Bound(body, network.bound) if network.bound else None
+        self.slope = network.slope
 
     def forward(self, z: Tensor) -> Tensor:
         device = z.device.type
@@ -34,4 +37,32 @@ class Imaging(nn.Module):
             x = self.body(z.to(dtype).contiguous(memory_format=torch.channels_last))
             x = convolve(x.to(z.dtype), self.last.weight, 1, "zero")
             bias = self.last.bias
-            return torch.sigmoid(x if bias is None else x + bias[:, None, None])
+            x = x if bias is None else x + bias[:, None, None]
+            return steep_sigmoid(x, self.slope) if self.slope else torch.sigmoid(x)
+
+
+class _SteepSigmoid(torch.autograd.Function):
+    """A sigmoid whose slope is at least so much in the backward pass.
+
+    Where float32 rounds the sigmoid to 0 or 1, its true slope is 0: a pixel that overshoots early
+    in a fit would keep that value for good.
+    """
+
+    @staticmethod
+    def forward(x: Tensor, least: float) -> Tensor:  # noqa: ARG004
+        return torch.sigmoid(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, float], output: Tensor) -> None:
+        ctx.least = inputs[1]
+        ctx.save_for_backward(output)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (y,) = ctx.saved_tensors
+        return gradient * (y * (1 - y)).clamp_min(ctx.least), None
+
+
+def steep_sigmoid(x: Tensor, least: float) -> Tensor:
+    y: Tensor = _SteepSigmoid.apply(x, least)  # type: ignore[no-untyped-call]
+    return y
