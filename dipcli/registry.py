@@ -280,6 +280,7 @@ MEASURES = Registry(
 TASKS = Registry(
     "task",
     "fitting.tasks",
+    adapt="base:adapt",
     words=("auto",),
     denoise="direct:Denoise",
     inpaint="direct:Inpaint",

@@ -326,3 +326,16 @@ def test_code_that_fails_explains_itself(folder, dip, words, code, message):
     text = " ".join(done.stderr.decode().replace("│", " ").split())
     assert message in text
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("thing", ["os:getpid", "math:pi", "os:system"])
+def test_things_of_the_wrong_kind_are_refused_in_one_line(dip, thing):
+    dip("corrupt", "builtin:triangle:0.5:16", "-o", "a.png")
+    for words in (
+        ("corrupt", "a.png", thing, "-o", "b.png"),
+        *(("fit", "a.png", option, thing, "-o", "s.zarr") for option in ("--task", "--stop")),
+        ("spectrum", "a.png", "--reference", "a.png", "--measure", thing),
+    ):
+        done = dip(*words, code=None)
+        assert done.returncode in (1, 2)
+        assert b"bug in dip" not in done.stderr

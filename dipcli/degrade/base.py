@@ -113,6 +113,14 @@ def stream(seed: int, page: int, place: int) -> np.random.Generator:
 
 
 @cache
+def _parameters(thing: Any) -> list[inspect.Parameter]:
+    """The parameters of a function; none of what is none."""
+    try:
+        return [*inspect.signature(thing).parameters.values()]
+    except (TypeError, ValueError):
+        return []
+
+
 def adapt(name: str, thing: Any) -> type[Degradation]:
     """Make a degradation of a user's function `(pixels, rng) -> pixels`, or of a subclass.
 
@@ -123,14 +131,19 @@ def adapt(name: str, thing: Any) -> type[Degradation]:
             return thing
         attributes = {"name": name, "__doc__": thing.__doc__, "original": thing}
         return type(thing.__name__, (thing,), attributes)
-    if not callable(thing):
+    parameters = _parameters(thing)
+    if len(parameters) < 2:
         msg = f"{name} is neither a function (pixels, rng) -> pixels nor a Degradation"
         raise UsageError(msg)
-    parameters = [*inspect.signature(thing).parameters.values()][2:]
+    parameters = parameters[2:]
 
     def apply(self: Degradation, image: Image, rng: np.random.Generator) -> Image:
         values = {p.name: getattr(self, p.name) for p in parameters}
-        pixels = np.asarray(thing(image.pixels.copy(), rng, **values))
+        try:
+            pixels = np.asarray(thing(image.pixels.copy(), rng, **values))
+        except Exception as error:  # of the user's code
+            msg = f"{name} failed: {type(error).__name__}: {error}"
+            raise DipError(msg) from error
         if pixels.ndim != 3 or pixels.dtype.kind not in "buif" or 0 in pixels.shape:
             msg = (
                 f"{name} returned {pixels.dtype} of shape {pixels.shape}; "

@@ -10,7 +10,7 @@ import numpy as np
 
 from dipcli.arrays import Floats
 from dipcli.degrade import Degradation, ForwardModel, steps
-from dipcli.errors import DipError, named
+from dipcli.errors import DipError, UsageError, named
 from dipcli.images import Image
 from dipcli.registry import DEGRADATIONS, TASKS
 from dipcli.spec import Spec
@@ -119,3 +119,11 @@ def suggestion(image: Image) -> tuple[Degradation, str] | None:
 def known_or(pixels: Floats, other: Floats) -> Floats:
     """The known pixels, and those of another image where they are unknown."""
     return np.where(np.isnan(pixels), other, pixels)
+
+
+def adapt(name: str, thing: Any) -> type[Task]:
+    """A task of the user's: a subclass of `Task`."""
+    if isinstance(thing, type) and issubclass(thing, Task):
+        return thing
+    msg = f"{name} must be a subclass of dipcli.Task"
+    raise UsageError(msg)
