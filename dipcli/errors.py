@@ -46,3 +46,15 @@ def named(option: str) -> Iterator[None]:
     except UsageError as error:
         msg = f"{option} {error}"
         raise UsageError(msg) from None
+
+
+@contextmanager
+def user_code(name: str) -> Iterator[None]:
+    """Turn whatever code of the user's raises into one line that names it."""
+    try:
+        yield
+    except DipError:
+        raise
+    except Exception as error:
+        msg = f"{name} failed: {type(error).__name__}: {error}"
+        raise DipError(msg) from error

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dipcli import __version__, spec
-from dipcli.errors import DipError, UsageError
+from dipcli.errors import DipError, UsageError, user_code
 from dipcli.images import Image, Provenance
 from dipcli.registry import DEGRADATIONS
 
@@ -139,11 +139,8 @@ def adapt(name: str, thing: Any) -> type[Degradation]:
 
     def apply(self: Degradation, image: Image, rng: np.random.Generator) -> Image:
         values = {p.name: getattr(self, p.name) for p in parameters}
-        try:
+        with user_code(name):
             pixels = np.asarray(thing(image.pixels.copy(), rng, **values))
-        except Exception as error:  # of the user's code
-            msg = f"{name} failed: {type(error).__name__}: {error}"
-            raise DipError(msg) from error
         if pixels.ndim != 3 or pixels.dtype.kind not in "buif" or 0 in pixels.shape:
             msg = (
                 f"{name} returned {pixels.dtype} of shape {pixels.shape}; "

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dipcli.arrays import Doubles, Floats
-from dipcli.errors import DipError, UsageError
+from dipcli.errors import DipError, UsageError, user_code
 
 Axis = Mapping[str, npt.NDArray[Any]]  # {"band": 1 to n, "low": ..., "high": ...}; {}: one number
 Values = Mapping[str, Doubles]  # by column
@@ -134,7 +134,8 @@ def adapt(name: str, thing: Any) -> type[Measure]:
     if not callable(thing):
         msg = f"{name} is neither a function (frame) -> number nor a Measure"
         raise UsageError(msg)
-    parameters = [*inspect.signature(thing).parameters]
+    with user_code(name):
+        parameters = [*inspect.signature(thing).parameters]
     if not 1 <= len(parameters) <= 2:
         msg = f"{name} takes {len(parameters)} parameters; a measure takes a frame, or a frame and "
         raise UsageError(msg + "a reference")
@@ -142,7 +143,8 @@ def adapt(name: str, thing: Any) -> type[Measure]:
     column = getattr(thing, "__name__", "value")
 
     def take(self: Measure, frame: Floats) -> list[float]:
-        value = thing(frame, self.reference) if compares else thing(frame)
+        with user_code(name):
+            value = thing(frame, self.reference) if compares else thing(frame)
         try:
             return [float(value)]
         except (TypeError, ValueError):
