@@ -83,6 +83,7 @@ _dip_knows() {
                 '--norm = batch mean-only none'
                 '--activation = leaky-relu relu elu swish'
                 '--dropout ='
+                '--slope ='
                 '--lipschitz = auto 0'
                 '--input = noise fourier meshgrid image'
                 '--input-channels ='
@@ -215,6 +216,7 @@ _dip_knows() {
                 '--norm = batch mean-only none'
                 '--activation = leaky-relu relu elu swish'
                 '--dropout ='
+                '--slope ='
                 '--lipschitz = auto 0'
                 '--input = noise fourier meshgrid image'
                 '--input-channels ='
@@ -287,6 +289,7 @@ _dip_place() {
             place=(
                 'gaussian:<SIGMA>,clip=1,shared=0'
                 'poisson:<PHOTONS>'
+                'poisson-gaussian:<GAIN>,read=0,offset=0,clip=1'
                 'impulse:<FRACTION>,mode=salt-pepper|uniform'
                 'speckle:<SIGMA>'
                 'uniform:<WIDTH>'

@@ -137,6 +137,7 @@ set -g __dip_valued \
     'fit --norm' \
     'fit --activation' \
     'fit --dropout' \
+    'fit --slope' \
     'fit --lipschitz' \
     'fit --input' \
     'fit --input-channels' \
@@ -228,6 +229,7 @@ set -g __dip_valued \
     'gpkernel --norm' \
     'gpkernel --activation' \
     'gpkernel --dropout' \
+    'gpkernel --slope' \
     'gpkernel --lipschitz' \
     'gpkernel --input' \
     'gpkernel --input-channels' \
@@ -275,6 +277,7 @@ set -g __dip_place_image \
 set -g __dip_place_degradation \
     'gaussian:<SIGMA>,clip=1,shared=0 Add white Gaussian noise; SIGMA in 1/255' \
     'poisson:<PHOTONS> Add photon noise; PHOTONS is the mean count at full scale' \
+    'poisson-gaussian:<GAIN>,read=0,offset=0,clip=1 Add the noise of a camera, in the numbers of the file; GAIN is how many a photon adds' \
     'impulse:<FRACTION>,mode=salt-pepper|uniform Replace a FRACTION of the pixels by black or white, or by random values' \
     'speckle:<SIGMA> Multiply each value by 1 + Gaussian noise of standard deviation SIGMA' \
     'uniform:<WIDTH> Add uniform noise from -WIDTH to WIDTH, in 1/255' \
@@ -574,6 +577,7 @@ complete -c dip -n '__dip_in fit --pad' -l pad -d 'Padding of the convolutions.'
 complete -c dip -n '__dip_in fit --norm' -l norm -d 'Normalisation layer.' -r -f -a 'batch mean-only none'
 complete -c dip -n '__dip_in fit --activation' -l activation -d 'Activation function; the SLOPE of leaky-relu is 0.2 by default.' -r -f -a 'leaky-relu relu elu swish'
 complete -c dip -n '__dip_in fit --dropout' -l dropout -d 'Fraction of a level\'s output values that each step sets to 0, per level.' -r -f
+complete -c dip -n '__dip_in fit --slope' -l slope -d 'Least slope of the last sigmoid in the backward pass: a saturated pixel would learn nothing any more; 0: the true slope.' -r -f
 complete -c dip -n '__dip_in fit --lipschitz' -l lipschitz -d 'Upper bound on the spectral norm of k x k convolutions; 0: no bound; auto: chosen from the size and the noise of the image. --norm batch cancels it.' -r -f -a 'auto 0'
 complete -c dip -n '__dip_in fit --input' -l input -d 'Network input.' -r -f -a 'noise fourier meshgrid image'
 complete -c dip -n '__dip_in fit --input-channels' -l input-channels -d 'Channels of a noise or fourier input; 0: as many as the image has (deep-decoder and conv-decoder: as their coarsest level has).' -r -f
@@ -691,6 +695,7 @@ complete -c dip -n '__dip_in gpkernel --pad' -l pad -d 'Padding of the convoluti
 complete -c dip -n '__dip_in gpkernel --norm' -l norm -d 'Normalisation layer.' -r -f -a 'batch mean-only none'
 complete -c dip -n '__dip_in gpkernel --activation' -l activation -d 'Activation function; the SLOPE of leaky-relu is 0.2 by default.' -r -f -a 'leaky-relu relu elu swish'
 complete -c dip -n '__dip_in gpkernel --dropout' -l dropout -d 'Fraction of a level\'s output values that each step sets to 0, per level.' -r -f
+complete -c dip -n '__dip_in gpkernel --slope' -l slope -d 'Least slope of the last sigmoid in the backward pass: a saturated pixel would learn nothing any more; 0: the true slope.' -r -f
 complete -c dip -n '__dip_in gpkernel --lipschitz' -l lipschitz -d 'Upper bound on the spectral norm of k x k convolutions; 0: no bound; auto: chosen from the size and the noise of the image. --norm batch cancels it.' -r -f -a 'auto 0'
 complete -c dip -n '__dip_in gpkernel --input' -l input -d 'Network input.' -r -f -a 'noise fourier meshgrid image'
 complete -c dip -n '__dip_in gpkernel --input-channels' -l input-channels -d 'Channels of a noise or fourier input; 0: as many as the image has (deep-decoder and conv-decoder: as their coarsest level has).' -r -f

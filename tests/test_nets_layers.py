@@ -260,4 +260,4 @@ def test_the_default_fit_frees_pixels_that_overshot():
         *_, last = dipcli.frames(noisy, iterations=120, slope=slope, threads="1")
         largest[slope > 0] = last.image.max()
     assert largest[False] > 0.99
-    assert largest[True] < 0.8
+    assert largest[True] < 0.9

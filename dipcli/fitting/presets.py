@@ -36,7 +36,7 @@ def fast(task: Task, arch: str = "dip") -> dict[str, Any]:  # noqa: ARG001
         values |= {"width": (16, 32, 64, 64), "depth": 4}
     if arch == "dip":
         values |= {"skip": (0, 16, 32, 32), "dropout": (0.0, 0.0, 0.0, 0.2), "activation": "swish"}
-        values["slope"] = 0.01
+        values["slope"] = 0.05
     return values
 
 
