@@ -14,16 +14,14 @@ from typing import Any, NamedTuple
 from dipcli.errors import BadImage
 from dipcli.images.image import Meta, Resolution
 from dipcli.images.stack import Stack, chosen_series, fold, native, series_notes
-from dipcli.images.zarrays import (
+from dipcli.images.zarrays import Array, find_array, read_array
+from dipcli.images.zarrfiles import (
     META,
     V2_ATTRIBUTES,
     V2_GROUP,
     Address,
-    Array,
     Files,
     Folder,
-    find_array,
-    read_array,
     read_json,
 )
 
@@ -133,7 +131,9 @@ def decode(name: str, axes: str | None, level: int, series: int | None) -> Stack
     numbers = native(planes)
     notes = series_notes(series, len(scales))
     if absent:
-        notes.append(f"{absent} of {math.prod(array.grid)} chunks are absent: {array.fill:g} there")
+        notes.append(
+            f"{absent} of {math.prod(array.grid)} chunks are absent: {float(array.fill):g} there"
+        )
     record = {"version": version, "name": image.get("name"), "axes": described}
     if isinstance(omero := group.ome.get("omero"), dict):
         record["omero"] = omero
@@ -296,16 +296,31 @@ def _resolution(axes: Mapping[str, Mapping[str, Any]]) -> Resolution | None:
 
 def record_of(meta: Meta) -> dict[str, Any]:
     """What is known of an OME-Zarr image that was read; {} if it is of another format or broken."""
+    if meta.kind != "ngff":
+        return {}
     try:
-        record = json.loads(meta.description) if meta.kind == "ngff" else {}
+        record = json.loads(meta.description)
         axes = {
             letter: {
                 **{k: str(axis[k]) for k in ("name", "type", "unit") if k in axis},
-                "scale": float(axis["scale"]),
-                "translation": float(axis["translation"]),
+                "scale": _finite(axis["scale"]),
+                "translation": _finite(axis["translation"]),
             }
             for letter, axis in zip(meta.axes, record.get("axes", ()), strict=False)
         }
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}
     return {**record, "axes": axes}
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number
+
+
+def history_of(name: str) -> Any:
+    """The provenance of an image; None if it has none."""
+    group = _group(Folder(name), "")
+    return group.attributes.get("dip") if group else None

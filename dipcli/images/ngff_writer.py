@@ -17,7 +17,7 @@ from dipcli.images import ngff
 from dipcli.images.image import Meta
 from dipcli.images.scale import Numbers
 from dipcli.images.stack import Planes, unfold
-from dipcli.images.zarrays import META, V2_ARRAY, V2_ATTRIBUTES, V2_GROUP
+from dipcli.images.zarrfiles import META, V2_ARRAY, V2_ATTRIBUTES, V2_GROUP
 
 LEVEL = "0"  # the path of the only level
 TILE = 1024  # pixels of a chunk's side, at most

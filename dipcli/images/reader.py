@@ -159,8 +159,8 @@ def is_up_to_date(path: str, provenance: Mapping[str, Any]) -> bool:
     try:
         if path == "-" or not (Path(path).is_file() or Path(path).is_dir()):
             return False
-        recorded = dict(open_stack(path).history or {})
-    except (DipError, OSError):
+        recorded = dict(_history_of(path) or {})
+    except (DipError, OSError, TypeError, ValueError):
         return False
     return {**recorded, "scale": 0, "offset": 0} == {**provenance, "scale": 0, "offset": 0}
 
@@ -185,6 +185,14 @@ def _decode(
             msg = f"there is no level {level}: only OME-Zarr images have levels (--level)"
             raise BadImage(msg)
         return _decode_as(kind, file, length, axes, series)
+
+
+def _history_of(path: str) -> Any:
+    if is_ome_zarr(path):  # it is whole, as it was renamed; so its pixels need not be read
+        from dipcli.images import ngff
+
+        return ngff.history_of(path)
+    return open_stack(path).history
 
 
 @contextmanager

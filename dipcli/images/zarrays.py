@@ -6,15 +6,12 @@ each chunk is decoded here, into a buffer of the size that the array's descripti
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import re
-import stat
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -22,15 +19,15 @@ import numpy as np
 from dipcli.errors import BadImage
 from dipcli.images.scale import Numbers
 from dipcli.images.stack import MAX_BYTES, check_size
+from dipcli.images.zarrfiles import META, V2_ARRAY, Files, bad, read_json
 from dipcli.machine import available_memory
 
-META, V2_GROUP, V2_ARRAY, V2_ATTRIBUTES = "zarr.json", ".zgroup", ".zarray", ".zattrs"
-MAX_METADATA = 8 << 20  # bytes of one JSON file
 MAX_CHUNK = 1 << 30  # bytes of one chunk, decoded
 MAX_CHUNKS = 1 << 20  # of an array
 MAX_DIMS = 5
 SLACK = 1 << 16  # bytes by which a stored chunk may be longer than its pixels
 ABSENT = 2**64 - 1  # offset and length of a chunk that a shard lacks
+BLOSC_HEADER = struct.Struct("<BBBBIII")  # versions, flags, type size, bytes, block, compressed
 
 TYPE_V2 = re.compile(r"[<>|](b1|[iu][1248]|f[248])")
 TYPE_V3 = re.compile(r"bool|u?int(8|16|32|64)|float(16|32|64)")
@@ -42,94 +39,6 @@ COMPRESSORS = {
     "zlib": imagecodecs.zlib_decode,
     "zstd": imagecodecs.zstd_decode,
 }
-
-
-class Files(Protocol):
-    """Where the files of an image are: a folder, or an address."""
-
-    def size(self, key: str) -> int | None:
-        """Bytes of a file; None if there is no such file."""
-
-    def read(self, key: str, start: int, stop: int) -> bytes:
-        """A part of a file that exists."""
-
-    def stored(self, key: str) -> int | None:
-        """Bytes of all files below a key; None if they cannot be counted."""
-
-
-class Folder:
-    """A folder on disk. No link in it is followed out of it, and no FIFO or device is read."""
-
-    def __init__(self, path: str | Path) -> None:
-        self._root = Path(os.path.realpath(path))
-
-    def size(self, key: str) -> int | None:
-        path = self._root / key
-        try:
-            status = path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        if not Path(os.path.realpath(path)).is_relative_to(self._root):
-            msg = f"{key} is a link out of its folder"
-            raise BadImage(msg)
-        if not stat.S_ISREG(status.st_mode):
-            msg = f"{key} is not a regular file"
-            raise BadImage(msg)
-        return status.st_size
-
-    def read(self, key: str, start: int, stop: int) -> bytes:
-        with (self._root / key).open("rb") as file:
-            file.seek(start)
-            return file.read(stop - start)
-
-    def stored(self, key: str) -> int | None:
-        return sum(
-            (Path(folder) / name).lstat().st_size
-            for folder, _, names in os.walk(self._root / key)
-            for name in names
-        )
-
-
-class Address:
-    """What fsspec reads: https://, s3://, ..."""
-
-    def __init__(self, url: str) -> None:
-        try:
-            from fsspec.core import url_to_fs
-
-            self._system, self._root = url_to_fs(url.rstrip("/"))
-        except (ImportError, ValueError) as error:
-            missing = getattr(error, "name", None) == "fsspec"
-            msg = "an address needs the package fsspec: pip install fsspec" if missing else error
-            raise BadImage(str(msg)) from error
-
-    def size(self, key: str) -> int | None:
-        try:
-            size = self._system.size(f"{self._root}/{key}")
-        except FileNotFoundError:
-            return None
-        return MAX_CHUNK if size is None else int(size)  # a server may not say
-
-    def read(self, key: str, start: int, stop: int) -> bytes:
-        data: bytes = self._system.cat_file(f"{self._root}/{key}", start=start, end=stop)
-        return data
-
-    def stored(self, key: str) -> int | None:
-        return None
-
-
-def read_json(files: Files, key: str) -> dict[str, Any] | None:
-    """A file that holds a JSON object; None if there is none."""
-    size = files.size(key)
-    if size is None:
-        return None
-    try:
-        document = json.loads(files.read(key, 0, min(size, MAX_METADATA + 1)))
-    except (ValueError, RecursionError) as error:
-        raise _bad(key, "holds no valid JSON") from error
-    if not isinstance(document, dict):
-        raise _bad(key, "holds no JSON object")
-    return document
 
 
 @dataclass(frozen=True)
@@ -151,16 +60,18 @@ class Codec:
         """The pixels of a chunk; no more memory is used than they need."""
         if self.checksum:
             data = _without_checksum(data, where)
+        if self.compressor == "blosc":
+            _check_blosc(data, self.size, where)
         if self.compressor:
             options = {"header": True} if self.compressor == "lz4" else {}
-            room = bytearray(self.size)
+            room = bytearray(self.size + 1)  # full if there is more
             try:
                 data = COMPRESSORS[self.compressor](data, out=room, **options)
             except Exception as error:  # each codec has errors of its own
                 what = f"is broken: no {self.compressor} of {self.size} bytes"
-                raise _bad(where, what) from error
+                raise bad(where, what) from error
         if len(data) != self.size:
-            raise _bad(where, f"is broken: it holds {len(data)} bytes instead of {self.size}")
+            raise bad(where, f"is broken: it holds {len(data)} bytes instead of {self.size}")
         stored = np.frombuffer(data, self.dtype).reshape([self.shape[i] for i in self.order])
         return stored.transpose(np.argsort(self.order))
 
@@ -212,13 +123,13 @@ def find_array(files: Files, path: str) -> Array:
     else:
         key = f"{path}/{V2_ARRAY}"
         if (document := read_json(files, key)) is None:
-            raise _bad(path, "is missing: the metadata name an array that is not there")
+            raise bad(path, "is missing: the metadata name an array that is not there")
         array = _array_v2(document, path, key)
     codec = array.codec
     inner = codec.inner if isinstance(codec, Shards) else codec
     count = math.prod(array.grid) * (math.prod(codec.counts) if isinstance(codec, Shards) else 1)
     if inner.size > MAX_CHUNK or count > MAX_CHUNKS:
-        raise _bad(key, f"holds chunks of {inner.shape} for an array of {array.shape}")
+        raise bad(key, f"holds chunks of {inner.shape} for an array of {array.shape}")
     return array
 
 
@@ -226,16 +137,16 @@ def _array_v2(document: Mapping[str, Any], path: str, where: str) -> Array:
     shape, chunks = _shapes(document.get("shape"), document.get("chunks"), where)
     name = document.get("dtype")
     if not isinstance(name, str) or not TYPE_V2.fullmatch(name):
-        raise _bad(where, f"holds values of the type {_short(name)}, which are no pixels")
+        raise bad(where, f"holds values of the type {_short(name)}, which are no pixels")
     if document.get("filters"):
-        raise _bad(where, f"has filters {_short(document['filters'])}, which dip does not read")
+        raise bad(where, f"has filters {_short(document['filters'])}, which dip does not read")
     compressor = document.get("compressor")
     kind = "" if compressor is None else _name(compressor, "id")
     if kind and kind not in COMPRESSORS:
-        raise _bad(where, f"has the compressor {_short(compressor)}; dip reads {_known()}")
+        raise bad(where, f"has the compressor {_short(compressor)}; dip reads {_known()}")
     separator = document.get("dimension_separator", ".")
     if separator not in (".", "/") or document.get("order") not in ("C", "F"):
-        raise _bad(where, "has an unknown dimension_separator or order")
+        raise bad(where, "has an unknown dimension_separator or order")
     axes = range(len(shape))
     order = tuple(axes if document["order"] == "C" else reversed(axes))
     dtype = np.dtype(name)
@@ -250,13 +161,13 @@ def _array_v3(document: Mapping[str, Any], path: str, where: str) -> Array:
     shape, chunks = _shapes(document.get("shape"), settings.get("chunk_shape"), where)
     name = document.get("data_type")
     if not isinstance(name, str) or not TYPE_V3.fullmatch(name):
-        raise _bad(where, f"holds values of the type {_short(name)}, which are no pixels")
+        raise bad(where, f"holds values of the type {_short(name)}, which are no pixels")
     style = _name(keys, "name")
     separator = _configuration(keys).get("separator", "/" if style == "default" else ".")
     if _name(grid, "name") != "regular" or style not in ("default", "v2"):
-        raise _bad(where, "has an unknown chunk grid or chunk key encoding")
+        raise bad(where, "has an unknown chunk grid or chunk key encoding")
     if separator not in (".", "/") or document.get("storage_transformers"):
-        raise _bad(where, "has an unknown separator or storage transformers")
+        raise bad(where, "has an unknown separator or storage transformers")
     codec = _codec(document.get("codecs"), chunks, np.dtype(name), where)
     dtype = (codec.inner if isinstance(codec, Shards) else codec).dtype
     fill = _fill(document.get("fill_value"), dtype, where)
@@ -277,16 +188,16 @@ def _codec(
     if names[:1] == ["transpose"]:
         wanted = _configuration(steps[0]).get("order")
         if not isinstance(wanted, list) or sorted(map(str, wanted)) != sorted(map(str, order)):
-            raise _bad(where, f"transposes axes in the order {_short(wanted)}")
+            raise bad(where, f"transposes axes in the order {_short(wanted)}")
         order, steps, names = tuple(int(n) for n in wanted), steps[1:], names[1:]
     if names[:1] != ["bytes"]:
-        raise _bad(where, unknown)
+        raise bad(where, unknown)
     endian = _configuration(steps[0]).get("endian", "little")
     rest = names[1:]
     checksum = rest[-1:] == ["crc32c"]
     rest = rest[: len(rest) - checksum]
     if endian not in ("little", "big") or len(rest) > 1 or not set(rest) <= set(COMPRESSORS):
-        raise _bad(where, unknown)
+        raise bad(where, unknown)
     dtype = dtype.newbyteorder("<" if endian == "little" else ">")
     return Codec(shape, dtype, order, "".join(rest), checksum)
 
@@ -302,7 +213,7 @@ def _shards(
     whole = all(n % m == 0 for n, m in zip(shape, chunks, strict=True))
     known = names in (["bytes"], ["bytes", "crc32c"]) and place in ("start", "end")
     if not (whole and known and isinstance(inner, Codec)):
-        raise _bad(where, f"has shards that dip does not read: {_short(dict(settings))}")
+        raise bad(where, f"has shards that dip does not read: {_short(dict(settings))}")
     return Shards(shape, inner, place == "end", len(names) == 2)
 
 
@@ -310,7 +221,7 @@ def _shapes(shape: Any, chunks: Any, where: str) -> tuple[tuple[int, ...], tuple
     for sizes in (shape, chunks):
         whole = isinstance(sizes, list) and all(type(n) is int and 1 <= n < 2**40 for n in sizes)
         if not whole or not 2 <= len(sizes) <= MAX_DIMS or len(sizes) != len(shape):
-            raise _bad(where, f"has the shape {_short(shape)} and chunks {_short(chunks)}")
+            raise bad(where, f"has the shape {_short(shape)} and chunks {_short(chunks)}")
     return tuple(shape), tuple(chunks)
 
 
@@ -324,7 +235,7 @@ def _fill(value: Any, dtype: np.dtype[Any], where: str) -> Any:
         number = float(value) if dtype.kind == "f" else int(value)
         return np.array([number]).astype(dtype)[0] if dtype.kind == "f" else dtype.type(number)
     except (TypeError, ValueError, OverflowError, IndexError) as error:
-        raise _bad(where, f"has the fill value {_short(value)}") from error
+        raise bad(where, f"has the fill value {_short(value)}") from error
 
 
 def _name(extension: Any, key: str) -> str:
@@ -374,7 +285,7 @@ def _pieces(
         limit = codec.size + codec.size // 8 + SLACK
         data = files.read(key, 0, min(size, limit + 1))
         if len(data) > limit:
-            raise _bad(key, f"is too long for {codec.size} bytes of pixels")
+            raise bad(key, f"is too long for {codec.size} bytes of pixels")
         yield [0] * len(codec.shape), codec.decode(data, key)
         return
     inner, limit = codec.inner, codec.inner.size + codec.inner.size // 8 + SLACK
@@ -384,7 +295,7 @@ def _pieces(
         if offset == length == ABSENT:
             continue
         if offset + length > size or length > limit:
-            raise _bad(key, "is broken: its index contradicts its size")
+            raise bad(key, "is broken: its index contradicts its size")
         data = files.read(key, offset, offset + length)
         yield [i * n for i, n in zip(place, inner.shape, strict=True)], inner.decode(data, key)
 
@@ -393,7 +304,7 @@ def _shard_index(files: Files, key: str, size: int, shards: Shards) -> list[list
     """Offset and length of each chunk of a shard."""
     length = 16 * math.prod(shards.counts) + 4 * shards.checksum
     if length > size:
-        raise _bad(key, "is broken: it is shorter than its index")
+        raise bad(key, "is broken: it is shorter than its index")
     start = size - length if shards.at_end else 0
     data: bytes | bytearray = files.read(key, start, start + length)
     if shards.checksum:
@@ -411,11 +322,20 @@ def _put(numbers: Numbers, corner: list[int], piece: Numbers) -> None:
         numbers[place] = piece[part]
 
 
+def _check_blosc(data: bytes | bytearray, size: int, where: str) -> None:
+    """Compare the header of a chunk with its sizes: blosc reads beyond the end of one cut short."""
+    if len(data) < BLOSC_HEADER.size:
+        raise bad(where, "is broken: it is cut short")
+    version, _, _, _, decoded, block, encoded = BLOSC_HEADER.unpack_from(data)
+    if version != 2 or decoded != size or encoded != len(data) or block > max(decoded, 1):
+        raise bad(where, "is broken: its header contradicts its size")
+
+
 def _without_checksum(data: bytes | bytearray, where: str) -> bytes | bytearray:
     import google_crc32c  # zarr depends on it
 
     if google_crc32c.value(data[:-4]) != int.from_bytes(data[-4:], "little"):
-        raise _bad(where, "is broken: its checksum is wrong")
+        raise bad(where, "is broken: its checksum is wrong")
     return data[:-4]
 
 
@@ -426,7 +346,3 @@ def _known() -> str:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _bad(where: str, what: str) -> BadImage:
-    return BadImage(f"{where} {what}")

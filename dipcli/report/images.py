@@ -78,7 +78,7 @@ def _range(image: Image) -> tuple[float, float]:
 
 
 def _pixel_size(image: Image) -> tuple[float | None, str | None]:
-    """The width of a pixel and its unit, as OME, OME-Zarr, ImageJ or the resolution of the file has it."""
+    """The width of a pixel and its unit, by OME, OME-Zarr, ImageJ, or the file's resolution."""
     meta = image.meta
     if meta.kind == "ngff":
         from dipcli.images.ngff import record_of
