@@ -14,11 +14,12 @@ import tifffile
 import zarr
 
 from dipcli import files
-from dipcli.errors import BadImage, OutputExists, UsageError
+from dipcli.errors import BadImage, DipError, OutputExists, UsageError
 from dipcli.images import encode, open_stack, read, write
 from dipcli.store import is_store_name
 from tests import ngff
 from tests.stores import fitted
+from tests.test_images_fuzz import mutants
 from tests.test_temporary import kill_at_each_operation, names
 
 FAST = ("--width", "4", "--depth", "2", "--iterations", "2", "--stop", "none", "--threads", "1")
@@ -394,6 +395,24 @@ def test_a_chunk_that_decodes_to_more_than_it_may_takes_no_memory(path, codec):
         open_stack(path)
     assert tracemalloc.get_traced_memory()[1] < 1 << 22
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_broken_files_are_read_or_refused_in_one_line(path, version):
+    shards = {"chunks": (2, 16, 16), "shards": (4, 32, 48)} if version == "0.5" else {}
+    ngff.write(path, ngff.numbers("zyx", "uint16") // 4096, "zyx", version, channels=1, **shards)
+    refused = 0
+    for file in sorted(file for file in path.rglob("*") if file.is_file()):
+        data = file.read_bytes()
+        for mutant in mutants(data, 40, file.name):
+            file.write_bytes(mutant)
+            try:
+                encode(open_stack(path).pages(), "ome-zarr")
+            except DipError as error:
+                refused += 1
+                assert "\n" not in str(error)
+        file.write_bytes(data)
+    assert refused
 
 
 def test_a_shard_whose_index_lies_is_refused(path):
