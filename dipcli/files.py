@@ -21,7 +21,7 @@ class Folder(NamedTuple):
 
     contents: Mapping[str, bytes]
     replaceable: Callable[[Path], bool]
-    what: str  # replaceable folders are, as in "a page"
+    what: str  # the noun for replaceable folders, as in "an OME-Zarr image"
 
 
 def put(path: Path, data: bytes | Folder, *, force: bool = False) -> bool:

@@ -119,7 +119,7 @@ def test_absent_chunks_have_the_fill_value_and_a_note(path, version):
     ngff.write(path, array, "yx", version, fill_value=7)
     stack = open_stack(path)
     np.testing.assert_array_equal(stack.numbers[0, 0], array)
-    assert stack.notes == ("3 of 4 chunks are absent: 7 there",)
+    assert stack.notes == ("3 of 4 chunks are absent: their pixels are 7",)
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
@@ -234,6 +234,9 @@ def test_plates_wells_and_labels_are_refused_in_one_line(path, dip, version, kin
         error = dip(*command, code=1).stderr.decode()
         assert error.startswith(f"dip: error: cannot read {path}: it is {message}")
         assert error.count("\n") == 1
+    array = ngff.numbers("yx", "uint16")
+    ngff.write(path / "A/1/0", array, "yx", version)
+    np.testing.assert_array_equal(open_stack(path / "A/1/0").numbers[0, 0], array)
 
 
 def test_labels_of_an_image_are_refused(path):
@@ -456,6 +459,19 @@ def test_an_image_comes_back_as_it_was(path, version, axes, dtype):
     assert after["multiscales"] == before["multiscales"]
     assert after.get("omero") == before.get("omero")
     ngff.check(copy)
+
+
+def test_axes_that_an_image_does_not_name_are_named_by_an_option(path, dip):
+    array = ngff.numbers("zyx", "uint16")
+    ngff.write(path, array, "zyx")
+    multiscale(axes=[{"name": n, "type": "other"} for n in ("depth", "row", "column")])(path)
+    assert b"as in --axes TCZYX" in dip("corrupt", path, "-o", "b.ome.zarr", code=1).stderr
+    assert b"names 2 axes" in dip("corrupt", path, "--axes", "YX", "-o", "b.tif", code=1).stderr
+    dip("corrupt", path, "--axes", "ZYX", "-o", "b.ome.zarr")
+    numbers, axes = ngff.level(path.parent / "b.ome.zarr")
+    np.testing.assert_array_equal(numbers, array)
+    assert axes == list("zyx")
+    ngff.check(path.parent / "b.ome.zarr")
 
 
 def test_the_axes_of_an_image_are_put_in_the_order_of_the_specification(path):

@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 from dipcli.errors import BadImage
 from dipcli.images.image import Meta, Resolution
 from dipcli.images.stack import Stack, chosen_series, fold, native, series_notes
-from dipcli.images.zarrays import Array, find_array, read_array
+from dipcli.images.zarrays import ArrayInfo, find_array, read_array
 from dipcli.images.zarrfiles import (
     META,
     V2_ATTRIBUTES,
     V2_GROUP,
-    Address,
     Files,
-    Folder,
+    LocalFiles,
+    RemoteFiles,
     read_json,
 )
 
@@ -44,7 +44,7 @@ METRES = {
 }
 
 
-class Group(NamedTuple):
+class NgffGroup(NamedTuple):
     """A Zarr group with metadata of NGFF."""
 
     path: str
@@ -62,12 +62,12 @@ class Group(NamedTuple):
 # -- recognition -------------------------------------------------------------------------------
 
 
-def is_named(name: str) -> bool:
+def is_ngff(name: str) -> bool:
     """Whether a name is that of anything of NGFF: a folder with its metadata, or an address."""
     if "://" in name:
         return ADDRESS.fullmatch(name) is not None
     try:
-        group = _group(Folder(name), "") if os.path.isdir(name) else None  # noqa: PTH112
+        group = _group(LocalFiles(name), "") if os.path.isdir(name) else None  # noqa: PTH112
     except (BadImage, OSError, ValueError):
         return False
     return group is not None and any(kind in group.ome for kind in KINDS)
@@ -76,13 +76,13 @@ def is_named(name: str) -> bool:
 def is_image(folder: Path) -> bool:
     """Whether a folder is an OME-Zarr image, which another may replace."""
     try:
-        group = _group(Folder(folder), "") if folder.is_dir() else None
+        group = _group(LocalFiles(folder), "") if folder.is_dir() else None
     except (BadImage, OSError):
         return False
     return group is not None and group.is_image
 
 
-def _group(files: Files, path: str) -> Group | None:
+def _group(files: Files, path: str) -> NgffGroup | None:
     """The group at a path; None if there is none."""
     prefix = f"{path}/" if path else ""
     document = read_json(files, prefix + META)
@@ -92,11 +92,11 @@ def _group(files: Files, path: str) -> Group | None:
         ome = attributes.get("ome")
         if document.get("node_type") != "group":
             return None
-        return Group(path, 3, attributes, ome if isinstance(ome, dict) else {})
+        return NgffGroup(path, 3, attributes, ome if isinstance(ome, dict) else {})
     if read_json(files, prefix + V2_GROUP) is None:
         return None
     attributes = read_json(files, prefix + V2_ATTRIBUTES) or {}
-    return Group(path, 2, attributes, attributes)
+    return NgffGroup(path, 2, attributes, attributes)
 
 
 # -- reading -----------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def _group(files: Files, path: str) -> Group | None:
 
 def decode(name: str, axes: str | None, level: int, series: int | None) -> Stack:
     """All pages of a level of an image; `series`, from 1, chooses among several images."""
-    files: Files = Address(name) if "://" in name else Folder(name)
+    files: Files = RemoteFiles(name) if "://" in name else LocalFiles(name)
     group = _group(files, "")
     if group is None:
         msg = "there is no Zarr group"
@@ -114,42 +114,48 @@ def decode(name: str, axes: str | None, level: int, series: int | None) -> Stack
     _refuse_others(group)
     version = _version(group)
     scales = _list(group.ome, "multiscales", group.path)
-    number = chosen_series(series, len(scales))
-    image = scales[number - 1]
-    datasets = _list(image, "datasets", group.path)
-    if not 0 <= level < len(datasets):
-        there = "its only level is 0" if len(datasets) == 1 else f"0 to {len(datasets) - 1}"
-        msg = f"there is no level {level}: {there}"
-        raise BadImage(msg)
-    array = find_array(files, _join(group.path, datasets[level].get("path")))
-    described = _axes(image, datasets[level], array)
-    letters = axes or _letters(described)
+    image = scales[chosen_series(series, len(scales)) - 1]
+    dataset = _dataset(image, level, group.path)
+    array = find_array(files, _join(group.path, dataset.get("path")))
+    record = {"version": version, "name": image.get("name"), "axes": _axes(image, dataset, array)}
+    if isinstance(omero := group.ome.get("omero"), dict):
+        record["omero"] = omero
+    meta = _meta(record, axes, array)
+    numbers, absent = read_array(files, array)
+    notes = series_notes(series, len(scales))
+    if absent:
+        count, fill = math.prod(array.grid), float(array.fill)
+        notes.append(f"{absent} of {count} chunks are absent: their pixels are {fill:g}")
+    history = group.attributes.get("dip")
+    history = history if isinstance(history, dict) else None
+    return Stack(fold(native(numbers), meta.axes), None, meta, history, tuple(notes))
+
+
+def _meta(record: Mapping[str, Any], axes: str | None, array: ArrayInfo) -> Meta:
+    letters = axes or _letters(record["axes"])
     if len(letters) != len(array.shape):
         msg = f"--axes {letters} names {len(letters)} axes; the image has {len(array.shape)}"
         raise BadImage(msg)
-    planes, absent = read_array(files, array)
-    numbers = native(planes)
-    notes = series_notes(series, len(scales))
-    if absent:
-        notes.append(
-            f"{absent} of {math.prod(array.grid)} chunks are absent: {float(array.fill):g} there"
-        )
-    record = {"version": version, "name": image.get("name"), "axes": described}
-    if isinstance(omero := group.ome.get("omero"), dict):
-        record["omero"] = omero
-    meta = Meta(
+    return Meta(
         axes=letters,
         shape=array.shape,
         kind="ngff",
         description=json.dumps(record),
-        resolution=_resolution(dict(zip(letters, described, strict=True))),
+        resolution=_resolution(dict(zip(letters, record["axes"], strict=True))),
     )
-    history = group.attributes.get("dip")
-    history = history if isinstance(history, dict) else None
-    return Stack(fold(numbers, letters), meta=meta, history=history, notes=tuple(notes))
 
 
-def _series(files: Files, series: int | None) -> Group:
+def _dataset(image: Mapping[str, Any], level: int, path: str) -> Mapping[str, Any]:
+    """What the metadata say of a level."""
+    datasets = _list(image, "datasets", path)
+    if not 0 <= level < len(datasets):
+        levels = "the only level is 0" if len(datasets) == 1 else f"0 to {len(datasets) - 1}"
+        msg = f"there is no level {level}: {levels}"
+        raise BadImage(msg)
+    return datasets[level]
+
+
+def _series(files: Files, series: int | None) -> NgffGroup:
     """One image of a folder that bioformats2raw wrote."""
     listed = _group(files, "OME")
     paths = listed.ome.get("series") if listed else None
@@ -163,6 +169,9 @@ def _series(files: Files, series: int | None) -> Group:
     if series is None and len(paths) > 1:
         msg = f"it holds {len(paths)} images: choose one with --series N"
         raise BadImage(msg)
+    if not paths:
+        msg = "it holds no images"
+        raise BadImage(msg)
     number = chosen_series(series, len(paths))
     path = _join("", paths[number - 1])
     found = _group(files, path)
@@ -172,7 +181,7 @@ def _series(files: Files, series: int | None) -> Group:
     return found
 
 
-def _refuse_others(group: Group) -> None:
+def _refuse_others(group: NgffGroup) -> None:
     """Refuse what is no image of intensities."""
     ome, dip = group.ome, group.attributes.get("dip")
     if isinstance(dip, Mapping) and "status" in dip:
@@ -192,7 +201,7 @@ def _refuse_others(group: Group) -> None:
     raise BadImage(msg)
 
 
-def _version(group: Group) -> str:
+def _version(group: NgffGroup) -> str:
     """The version of NGFF: 0.4 or 0.5."""
     own = "0.4" if group.version == 2 else "0.5"
     scales = group.ome["multiscales"]
@@ -226,7 +235,7 @@ def _join(group: str, path: Any) -> str:
 
 
 def _axes(
-    image: Mapping[str, Any], dataset: Mapping[str, Any], array: Array
+    image: Mapping[str, Any], dataset: Mapping[str, Any], array: ArrayInfo
 ) -> list[dict[str, Any]]:
     """The axes with name, type, unit, and the scale and translation of one level."""
     described = _list(image, "axes", array.path)
@@ -322,5 +331,5 @@ def _finite(value: Any) -> float:
 
 def history_of(name: str) -> Any:
     """The provenance of an image; None if it has none."""
-    group = _group(Folder(name), "")
+    group = _group(LocalFiles(name), "")
     return group.attributes.get("dip") if group else None

@@ -121,7 +121,9 @@ def _sized_axes(planes: Planes, letters: str, known: Mapping[str, Any]) -> list[
     axes = []
     for letter in letters:
         axis = {"name": letter.lower(), "scale": 1.0, "translation": 0.0, **sizes.get(letter, {})}
-        axis["type"] = axis.get("type") or TYPES.get(letter, "other")
+        axis.setdefault("type", TYPES.get(letter, "other"))
+        if letter in "ZYX":  # --axes may have named it
+            axis |= {"name": letter.lower(), "type": "space"}
         if letter in "YX":
             axis["scale"] *= float(planes.first.spacing)
             axis["translation"] *= not moved

@@ -132,7 +132,7 @@ def is_ome_zarr(name: str) -> bool:
         return False
     from dipcli.images import ngff
 
-    return ngff.is_named(name)
+    return ngff.is_ngff(name)
 
 
 def read_stream(file: BinaryIO, name: str) -> bytes:

@@ -17,7 +17,6 @@ from dipcli.images.scale import Numbers, Provenance, Scale
 from dipcli.images.stack import Planes
 
 EXTENSIONS = {
-    ".ome.zarr": "ome-zarr",
     ".png": "png",
     ".tif": "tiff",
     ".tiff": "tiff",
@@ -25,6 +24,7 @@ EXTENSIONS = {
     ".jpeg": "jpeg",
     ".webp": "webp",
     ".npy": "npy",
+    ".ome.zarr": "ome-zarr",
 }
 DEPTHS = ("8", "16", "float")
 INTEGERS = {"png": ("uint8", "uint16"), "jpeg": ("uint8",), "webp": ("uint8",)}  # types they hold

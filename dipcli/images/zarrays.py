@@ -92,7 +92,7 @@ class Shards:
 
 
 @dataclass(frozen=True)
-class Array:
+class ArrayInfo:
     """The description of an array."""
 
     path: str
@@ -115,7 +115,7 @@ class Array:
 # -- descriptions ------------------------------------------------------------------------------
 
 
-def find_array(files: Files, path: str) -> Array:
+def find_array(files: Files, path: str) -> ArrayInfo:
     """The description of the array at a path; BadImage if it is absent, broken or unsafe."""
     key = f"{path}/{META}"
     if (document := read_json(files, key)) is not None:
@@ -133,7 +133,7 @@ def find_array(files: Files, path: str) -> Array:
     return array
 
 
-def _array_v2(document: Mapping[str, Any], path: str, where: str) -> Array:
+def _array_v2(document: Mapping[str, Any], path: str, where: str) -> ArrayInfo:
     shape, chunks = _shapes(document.get("shape"), document.get("chunks"), where)
     name = document.get("dtype")
     if not isinstance(name, str) or not TYPE_V2.fullmatch(name):
@@ -152,10 +152,10 @@ def _array_v2(document: Mapping[str, Any], path: str, where: str) -> Array:
     dtype = np.dtype(name)
     codec = Codec(chunks, dtype, order, kind)
     fill = _fill(document.get("fill_value"), dtype, where)
-    return Array(path, shape, dtype, fill, codec, "", separator)
+    return ArrayInfo(path, shape, dtype, fill, codec, "", separator)
 
 
-def _array_v3(document: Mapping[str, Any], path: str, where: str) -> Array:
+def _array_v3(document: Mapping[str, Any], path: str, where: str) -> ArrayInfo:
     grid, keys = document.get("chunk_grid"), document.get("chunk_key_encoding")
     settings = _configuration(grid)
     shape, chunks = _shapes(document.get("shape"), settings.get("chunk_shape"), where)
@@ -172,7 +172,7 @@ def _array_v3(document: Mapping[str, Any], path: str, where: str) -> Array:
     dtype = (codec.inner if isinstance(codec, Shards) else codec).dtype
     fill = _fill(document.get("fill_value"), dtype, where)
     prefix = f"c{separator}" if style == "default" else ""
-    return Array(path, shape, dtype, fill, codec, prefix, separator)
+    return ArrayInfo(path, shape, dtype, fill, codec, prefix, separator)
 
 
 def _codec(
@@ -254,7 +254,7 @@ def _configuration(extension: Any) -> Mapping[str, Any]:
 # -- chunks ------------------------------------------------------------------------------------
 
 
-def read_array(files: Files, array: Array) -> tuple[Numbers, int]:
+def read_array(files: Files, array: ArrayInfo) -> tuple[Numbers, int]:
     """All pixels of an array, and how many of its chunks are absent and read as fill value."""
     decoded = math.prod(array.shape) * array.dtype.itemsize
     stored = files.stored(array.path)

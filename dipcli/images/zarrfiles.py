@@ -28,7 +28,7 @@ class Files(Protocol):
         """Bytes of all files below a key; None if they cannot be counted."""
 
 
-class Folder:
+class LocalFiles:
     """A folder on disk. No link in it is followed out of it, and no FIFO or device is read."""
 
     def __init__(self, path: str | Path) -> None:
@@ -61,7 +61,7 @@ class Folder:
         )
 
 
-class Address:
+class RemoteFiles:
     """What fsspec reads: https://, s3://, ..."""
 
     def __init__(self, url: str) -> None:
