@@ -66,19 +66,11 @@ def encode(planes: Planes) -> Folder:
     tiles = [1] * (numbers.ndim - 2) + [min(n, TILE) for n in numbers.shape[-2:]]
     if record.get("version") == "0.4":
         ome["multiscales"][0]["version"] = "0.4"
-        files = {
-            V2_GROUP: _json(zarr_format=2),
-            V2_ATTRIBUTES: _json(**ome, dip=history),
-            f"{LEVEL}/{V2_ARRAY}": _array_v2(numbers, tiles),
-        }
-        prefix = f"{LEVEL}/"
+        prefix, files = f"{LEVEL}/", _metadata_v2({**ome, "dip": history}, numbers, tiles)
     else:
         attributes = {"ome": {"version": "0.5", **ome}, "dip": history}
-        files = {
-            META: _json(attributes=attributes, zarr_format=3, node_type="group"),
-            f"{LEVEL}/{META}": _array_v3(numbers, tiles, [axis["name"] for axis in axes]),
-        }
-        prefix = f"{LEVEL}/c/"
+        names = [axis["name"] for axis in axes]
+        prefix, files = f"{LEVEL}/c/", _metadata_v3(attributes, numbers, tiles, names)
     for index in np.ndindex(*(-(-n // m) for n, m in zip(numbers.shape, tiles, strict=True))):
         files[prefix + "/".join(map(str, index))] = _chunk(numbers, index, tiles)
     return Folder(files, ngff.is_image, ngff.WHAT)
@@ -261,22 +253,30 @@ def to_ome(meta: Meta, letters: str) -> str:
 # -- arrays ------------------------------------------------------------------------------------
 
 
-def _array_v2(numbers: Numbers, tiles: Sequence[int]) -> bytes:
+def _metadata_v2(
+    attributes: Mapping[str, Any], numbers: Numbers, tiles: Sequence[int]
+) -> dict[str, bytes]:
+    """The descriptions of a group and of its only array, by path, in Zarr v2."""
     compressor = {"id": "blosc", "cname": "zstd", "clevel": 3, "shuffle": 2, "blocksize": 0}
-    return _json(
-        zarr_format=2,
-        shape=numbers.shape,
-        chunks=tiles,
-        dtype=numbers.dtype.newbyteorder("<").str,
-        compressor=compressor,
-        fill_value=numbers.dtype.type(0).item(),
-        order="C",
-        filters=None,
-        dimension_separator="/",
-    )
+    array = {
+        "zarr_format": 2,
+        "shape": numbers.shape,
+        "chunks": tiles,
+        "dtype": numbers.dtype.newbyteorder("<").str,
+        "compressor": compressor,
+        "fill_value": numbers.dtype.type(0).item(),
+        "order": "C",
+        "filters": None,
+        "dimension_separator": "/",
+    }
+    group = {V2_GROUP: _json({"zarr_format": 2}), V2_ATTRIBUTES: _json(attributes)}
+    return {**group, f"{LEVEL}/{V2_ARRAY}": _json(array)}
 
 
-def _array_v3(numbers: Numbers, tiles: Sequence[int], names: Sequence[str]) -> bytes:
+def _metadata_v3(
+    attributes: Mapping[str, Any], numbers: Numbers, tiles: Sequence[int], names: Sequence[str]
+) -> dict[str, bytes]:
+    """The descriptions of a group and of its only array, by path, in Zarr v3."""
     blosc = {
         "typesize": numbers.itemsize,
         "cname": "zstd",
@@ -284,22 +284,24 @@ def _array_v3(numbers: Numbers, tiles: Sequence[int], names: Sequence[str]) -> b
         "shuffle": "bitshuffle",
         "blocksize": 0,
     }
-    return _json(
-        shape=numbers.shape,
-        data_type=numbers.dtype.name,
-        chunk_grid={"name": "regular", "configuration": {"chunk_shape": tiles}},
-        chunk_key_encoding={"name": "default", "configuration": {"separator": "/"}},
-        fill_value=numbers.dtype.type(0).item(),
-        codecs=[
+    array = {
+        "shape": numbers.shape,
+        "data_type": numbers.dtype.name,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": tiles}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": numbers.dtype.type(0).item(),
+        "codecs": [
             {"name": "bytes", "configuration": {"endian": "little"}},
             {"name": "blosc", "configuration": blosc},
         ],
-        attributes={},
-        dimension_names=names,
-        zarr_format=3,
-        node_type="array",
-        storage_transformers=[],
-    )
+        "attributes": {},
+        "dimension_names": names,
+        "zarr_format": 3,
+        "node_type": "array",
+        "storage_transformers": [],
+    }
+    group = {"attributes": attributes, "zarr_format": 3, "node_type": "group"}
+    return {META: _json(group), f"{LEVEL}/{META}": _json(array)}
 
 
 def _chunk(numbers: Numbers, index: tuple[int, ...], tiles: Sequence[int]) -> bytes:
@@ -314,5 +316,5 @@ def _chunk(numbers: Numbers, index: tuple[int, ...], tiles: Sequence[int]) -> by
     return bytes(codec.encode(chunk))
 
 
-def _json(**document: Any) -> bytes:
+def _json(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, indent=2).encode()
