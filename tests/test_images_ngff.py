@@ -14,9 +14,9 @@ import tifffile
 import zarr
 
 from dipcli import files
-from dipcli.errors import BadImage, DipError, OutputExists, UsageError
+from dipcli.errors import BadImage, BadStore, DipError, OutputExists, UsageError
 from dipcli.images import encode, open_stack, read, write
-from dipcli.store import is_store_name
+from dipcli.store import is_store_name, read_image
 from tests import ngff
 from tests.stores import fitted
 from tests.test_images_fuzz import mutants
@@ -171,6 +171,9 @@ def test_an_address_is_read(path):
     address = path.as_uri()
     assert not is_store_name(address)
     np.testing.assert_array_equal(open_stack(address).numbers[:, 0], array)
+    path.rename("b.zarr")
+    with pytest.raises(BadStore, match=r"must end in .ome.zarr"):
+        read_image(path.with_name("b.zarr").as_uri())
 
 
 # -- several images ----------------------------------------------------------------------------

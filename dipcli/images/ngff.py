@@ -63,7 +63,7 @@ class NgffGroup(NamedTuple):
 
 
 def is_ngff(name: str) -> bool:
-    """Whether a name is that of anything of NGFF: a folder with its metadata, or an address."""
+    """Whether a name is that of an OME-Zarr image, plate or labels, or an address of one."""
     if "://" in name:
         return ADDRESS.fullmatch(name) is not None
     try:
