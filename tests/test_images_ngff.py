@@ -15,7 +15,7 @@ import zarr
 
 from dipcli import files
 from dipcli.errors import BadImage, BadStore, DipError, OutputExists, UsageError
-from dipcli.images import encode, open_stack, read, write
+from dipcli.images import encode, is_ome_zarr, open_stack, read, write
 from dipcli.store import is_store_name, read_image
 from tests import ngff
 from tests.stores import fitted
@@ -436,8 +436,11 @@ def test_a_trajectory_is_no_image_and_an_image_is_no_trajectory(here, path, dip)
     assert is_store_name("traj.zarr")
     assert is_store_name("traj.zarr/run-0")
     assert not is_store_name("a.ome.zarr")
-    with pytest.raises(BadImage, match="name one of its images, as RUN/estimate"):
+    assert not is_ome_zarr("traj.zarr/run-0")  # though viewers show it as an image
+    with pytest.raises(BadImage, match="Is a directory"):
         read(store / "run-0")
+    report = dip("report", "traj.zarr/run-0", "--format", "jsonl").stdout
+    assert json.loads(report)["run"] == 0
     fitted(here / "named.ome.zarr")  # as an earlier dip named the store of an OME-TIFF
     assert is_store_name("named.ome.zarr")
     assert b"2 channels" not in dip("corrupt", "named.ome.zarr", "-o", "b.tif").stderr

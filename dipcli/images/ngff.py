@@ -54,9 +54,13 @@ class NgffGroup(NamedTuple):
 
     @property
     def is_image(self) -> bool:
-        """Whether it is an image; a run of a trajectory, which viewers show as one, is not."""
+        return "multiscales" in self.ome and not self.is_run
+
+    @property
+    def is_run(self) -> bool:
+        """Whether it is a run of a trajectory store, which viewers show as an image."""
         dip = self.attributes.get("dip")
-        return "multiscales" in self.ome and not (isinstance(dip, Mapping) and "status" in dip)
+        return isinstance(dip, Mapping) and "status" in dip
 
 
 # -- recognition -------------------------------------------------------------------------------
@@ -70,7 +74,7 @@ def is_ngff(name: str) -> bool:
         group = _group(LocalFiles(name), "") if os.path.isdir(name) else None  # noqa: PTH112
     except (BadImage, OSError, ValueError):
         return False
-    return group is not None and any(kind in group.ome for kind in KINDS)
+    return group is not None and not group.is_run and any(kind in group.ome for kind in KINDS)
 
 
 def is_image(folder: Path) -> bool:
@@ -183,10 +187,8 @@ def _series(files: Files, series: int | None) -> NgffGroup:
 
 def _refuse_others(group: NgffGroup) -> None:
     """Refuse what is no image of intensities."""
-    ome, dip = group.ome, group.attributes.get("dip")
-    if isinstance(dip, Mapping) and "status" in dip:
-        msg = "it is a run of a trajectory store: name one of its images, as RUN/estimate"
-    elif "image-label" in ome:
+    ome = group.ome
+    if "image-label" in ome:
         msg = "it holds labels, which are no intensities: name the image that they belong to"
     elif group.is_image:
         return
