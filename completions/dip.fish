@@ -106,6 +106,8 @@ set -g __dip_valued \
     'corrupt --axes' \
     'corrupt --normalize' \
     'corrupt --alpha' \
+    'corrupt --level' \
+    'corrupt --series' \
     'corrupt --depth' \
     'corrupt --image-format' \
     'corrupt --format' \
@@ -123,6 +125,8 @@ set -g __dip_valued \
     'fit --axes' \
     'fit --normalize' \
     'fit --alpha' \
+    'fit --level' \
+    'fit --series' \
     'fit --image-format' \
     'fit --format' \
     'fit --progress' \
@@ -180,6 +184,8 @@ set -g __dip_valued \
     'spectrum --axes' \
     'spectrum --normalize' \
     'spectrum --alpha' \
+    'spectrum --level' \
+    'spectrum --series' \
     'spectrum --format' \
     'spectrum --columns' \
     'spectrum --progress' \
@@ -193,6 +199,8 @@ set -g __dip_valued \
     'trajdist --axes' \
     'trajdist --normalize' \
     'trajdist --alpha' \
+    'trajdist --level' \
+    'trajdist --series' \
     'trajdist --format' \
     'trajdist --columns' \
     'trajdist --progress' \
@@ -216,6 +224,8 @@ set -g __dip_valued \
     'gpkernel --axes' \
     'gpkernel --normalize' \
     'gpkernel --alpha' \
+    'gpkernel --level' \
+    'gpkernel --series' \
     'gpkernel --image-format' \
     'gpkernel --plot' \
     'gpkernel --label' \
@@ -244,6 +254,8 @@ set -g __dip_valued \
     'report --axes' \
     'report --normalize' \
     'report --alpha' \
+    'report --level' \
+    'report --series' \
     'report --title' \
     'report --label' \
     'report --progress'
@@ -532,8 +544,10 @@ complete -c dip -n '__dip_in corrupt --page' -l page -d 'Pages of a stack to rea
 complete -c dip -n '__dip_in corrupt --axes' -l axes -d 'Dimensions of a file that does not name them.' -r -f
 complete -c dip -n '__dip_in corrupt --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of their type (8, 10, 12, 14 or 16 bits; floats: 0 to 1) if the data fill a quarter of it, else the range of the data; 8 bits are always 0 to 255 but in a fit. Single hot or dead pixels and unknown pixels do not count.' -r -f -a 'auto dtype minmax'
 complete -c dip -n '__dip_in corrupt --alpha' -l alpha -d 'Transparent pixels: unknown, kept with their opacity, or opaque (drop).' -r -f -a 'unknown keep drop'
+complete -c dip -n '__dip_in corrupt --level' -l level -d 'Level of an OME-Zarr image; 0 is the finest.' -r -f
+complete -c dip -n '__dip_in corrupt --series' -l series -d 'Image of a file that has several, from 1; default: the first.' -r -f
 complete -c dip -n '__dip_in corrupt --depth' -l depth -d 'Bit depth of the output; default: that of the input.' -r -f -a '8 16 float'
-complete -c dip -n '__dip_in corrupt --image-format' -l image-format -d 'Image format of the output; default: by its extension.' -r -f -a 'png tiff jpeg webp npy'
+complete -c dip -n '__dip_in corrupt --image-format' -l image-format -d 'Image format of the output; default: by its extension.' -r -f -a 'png tiff jpeg webp npy ome-zarr'
 complete -c dip -n '__dip_in corrupt -f --force' -s f -l force -d 'Overwrite an output that exists.'
 complete -c dip -n '__dip_in corrupt --list' -l list -d 'List the degradations as rows.'
 complete -c dip -n '__dip_in corrupt --format' -l format -d 'Format of the rows; default: table on a terminal, tsv elsewhere.' -r -f -a 'table tsv csv jsonl none'
@@ -559,7 +573,9 @@ complete -c dip -n '__dip_in fit --page' -l page -d 'Pages of a stack to read, f
 complete -c dip -n '__dip_in fit --axes' -l axes -d 'Dimensions of a file that does not name them.' -r -f
 complete -c dip -n '__dip_in fit --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of their type (8, 10, 12, 14 or 16 bits; floats: 0 to 1) if the data fill a quarter of it, else the range of the data; 8 bits are always 0 to 255 but in a fit. Single hot or dead pixels and unknown pixels do not count.' -r -f -a 'auto dtype minmax'
 complete -c dip -n '__dip_in fit --alpha' -l alpha -d 'Transparent pixels: unknown, kept with their opacity, or opaque (drop).' -r -f -a 'unknown keep drop'
-complete -c dip -n '__dip_in fit --image-format' -l image-format -d 'Image format of the output; default: by its extension.' -r -f -a 'png tiff jpeg webp npy'
+complete -c dip -n '__dip_in fit --level' -l level -d 'Level of an OME-Zarr image; 0 is the finest.' -r -f
+complete -c dip -n '__dip_in fit --series' -l series -d 'Image of a file that has several, from 1; default: the first.' -r -f
+complete -c dip -n '__dip_in fit --image-format' -l image-format -d 'Image format of the output; default: by its extension.' -r -f -a 'png tiff jpeg webp npy ome-zarr'
 complete -c dip -n '__dip_in fit -f --force' -s f -l force -d 'Overwrite an output that exists.'
 complete -c dip -n '__dip_in fit --format' -l format -d 'Format of the summary on stderr, or of --dry-run on stdout; toml, for --dry-run only, is what --settings reads. Default: table; for --dry-run in a pipe, tsv.' -r -f -a 'table tsv csv jsonl toml none'
 complete -c dip -n '__dip_in fit --no-header' -l no-header -d 'Print rows without a header.'
@@ -624,6 +640,8 @@ complete -c dip -n '__dip_in spectrum --page' -l page -d 'Pages of a stack to re
 complete -c dip -n '__dip_in spectrum --axes' -l axes -d 'Dimensions of a file that does not name them.' -r -f
 complete -c dip -n '__dip_in spectrum --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of their type (8, 10, 12, 14 or 16 bits; floats: 0 to 1) if the data fill a quarter of it, else the range of the data; 8 bits are always 0 to 255 but in a fit. Single hot or dead pixels and unknown pixels do not count.' -r -f -a 'auto dtype minmax'
 complete -c dip -n '__dip_in spectrum --alpha' -l alpha -d 'Transparent pixels: unknown, kept with their opacity, or opaque (drop).' -r -f -a 'unknown keep drop'
+complete -c dip -n '__dip_in spectrum --level' -l level -d 'Level of an OME-Zarr image; 0 is the finest.' -r -f
+complete -c dip -n '__dip_in spectrum --series' -l series -d 'Image of a file that has several, from 1; default: the first.' -r -f
 complete -c dip -n '__dip_in spectrum -f --force' -s f -l force -d 'Overwrite an output that exists.'
 complete -c dip -n '__dip_in spectrum --format' -l format -d 'Format of the rows; default: table on a terminal, tsv elsewhere.' -r -f -a 'table tsv csv jsonl none'
 complete -c dip -n '__dip_in spectrum --columns' -l columns -d 'Columns of the rows, in this order. Default: all; a table on a terminal has those that fit.' -r -f
@@ -647,6 +665,8 @@ complete -c dip -n '__dip_in trajdist --page' -l page -d 'Pages of a stack to re
 complete -c dip -n '__dip_in trajdist --axes' -l axes -d 'Dimensions of a file that does not name them.' -r -f
 complete -c dip -n '__dip_in trajdist --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of their type (8, 10, 12, 14 or 16 bits; floats: 0 to 1) if the data fill a quarter of it, else the range of the data; 8 bits are always 0 to 255 but in a fit. Single hot or dead pixels and unknown pixels do not count.' -r -f -a 'auto dtype minmax'
 complete -c dip -n '__dip_in trajdist --alpha' -l alpha -d 'Transparent pixels: unknown, kept with their opacity, or opaque (drop).' -r -f -a 'unknown keep drop'
+complete -c dip -n '__dip_in trajdist --level' -l level -d 'Level of an OME-Zarr image; 0 is the finest.' -r -f
+complete -c dip -n '__dip_in trajdist --series' -l series -d 'Image of a file that has several, from 1; default: the first.' -r -f
 complete -c dip -n '__dip_in trajdist -f --force' -s f -l force -d 'Overwrite an output that exists.'
 complete -c dip -n '__dip_in trajdist --format' -l format -d 'Format of the rows; default: table on a terminal, tsv elsewhere.' -r -f -a 'table tsv csv jsonl none'
 complete -c dip -n '__dip_in trajdist --columns' -l columns -d 'Columns of the rows, in this order. Default: all; a table on a terminal has those that fit.' -r -f
@@ -678,7 +698,9 @@ complete -c dip -n '__dip_in gpkernel --page' -l page -d 'Pages of a stack to re
 complete -c dip -n '__dip_in gpkernel --axes' -l axes -d 'Dimensions of a file that does not name them.' -r -f
 complete -c dip -n '__dip_in gpkernel --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of their type (8, 10, 12, 14 or 16 bits; floats: 0 to 1) if the data fill a quarter of it, else the range of the data; 8 bits are always 0 to 255 but in a fit. Single hot or dead pixels and unknown pixels do not count.' -r -f -a 'auto dtype minmax'
 complete -c dip -n '__dip_in gpkernel --alpha' -l alpha -d 'Transparent pixels: unknown, kept with their opacity, or opaque (drop).' -r -f -a 'unknown keep drop'
-complete -c dip -n '__dip_in gpkernel --image-format' -l image-format -d 'Image format of the output; default: by its extension.' -r -f -a 'png tiff jpeg webp npy'
+complete -c dip -n '__dip_in gpkernel --level' -l level -d 'Level of an OME-Zarr image; 0 is the finest.' -r -f
+complete -c dip -n '__dip_in gpkernel --series' -l series -d 'Image of a file that has several, from 1; default: the first.' -r -f
+complete -c dip -n '__dip_in gpkernel --image-format' -l image-format -d 'Image format of the output; default: by its extension.' -r -f -a 'png tiff jpeg webp npy ome-zarr'
 complete -c dip -n '__dip_in gpkernel --plot' -l plot -d 'Figure to draw: .svg, .png or .pdf.' -r -F
 complete -c dip -n '__dip_in gpkernel --label' -l label -d 'Names of the panels of --plot.' -r -f
 complete -c dip -n '__dip_in gpkernel -f --force' -s f -l force -d 'Overwrite an output that exists.'
@@ -712,6 +734,8 @@ complete -c dip -n '__dip_in report --page' -l page -d 'Pages of a stack to read
 complete -c dip -n '__dip_in report --axes' -l axes -d 'Dimensions of a file that does not name them.' -r -f
 complete -c dip -n '__dip_in report --normalize' -l normalize -d 'Pixel values mapped to 0 and 1. auto: the range of their type (8, 10, 12, 14 or 16 bits; floats: 0 to 1) if the data fill a quarter of it, else the range of the data; 8 bits are always 0 to 255 but in a fit. Single hot or dead pixels and unknown pixels do not count.' -r -f -a 'auto dtype minmax'
 complete -c dip -n '__dip_in report --alpha' -l alpha -d 'Transparent pixels: unknown, kept with their opacity, or opaque (drop).' -r -f -a 'unknown keep drop'
+complete -c dip -n '__dip_in report --level' -l level -d 'Level of an OME-Zarr image; 0 is the finest.' -r -f
+complete -c dip -n '__dip_in report --series' -l series -d 'Image of a file that has several, from 1; default: the first.' -r -f
 complete -c dip -n '__dip_in report --title' -l title -d 'Title of the page.' -r -f
 complete -c dip -n '__dip_in report --label' -l label -d 'Names of the panels of --plot.' -r -f
 complete -c dip -n '__dip_in report --open' -l open -d 'Open the page in the browser.'

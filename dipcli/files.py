@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from dipcli.errors import DipError, OutputExists
 from dipcli.temporary import remove_dead_files, temporary_file
 
 
-def put(path: Path, data: bytes, *, force: bool = False) -> bool:
+class Folder(NamedTuple):
+    """A folder to write: its files by their paths in it, and which folders it may replace."""
+
+    contents: Mapping[str, bytes]
+    replaceable: Callable[[Path], bool]
+    what: str  # the noun for replaceable folders, as in "an OME-Zarr image"
+
+
+def put(path: Path, data: bytes | Folder, *, force: bool = False) -> bool:
     """Write a file beside its destination, then rename it; False if it held these bytes already.
 
-    Only `force` replaces another file. Devices and FIFOs are written in place.
+    Only `force` replaces another file. Devices and FIFOs are written in place. A folder is written
+    as a file is.
     """
     with write_errors(str(path)):
+        if not isinstance(data, bytes):
+            return _put_folder(path, data, force=force)
         if in_place(path):
             with path.open("wb") as file:  # a directory raises its own error
                 file.write(data)
@@ -65,6 +78,59 @@ def check(path: Path, *, force: bool) -> None:
         elif not in_place(path) and not force:
             msg = f"{path} exists and holds something else; -f replaces it"
             raise OutputExists(msg)
+
+
+def _put_folder(path: Path, data: Folder, *, force: bool) -> bool:
+    folder = path.resolve()  # the target of a link is replaced, not the link
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = folder.parent, f".{folder.name}.", ".partial.lock"
+    clear = partial(_clear_folders_of, folder)
+    remove_dead_files(*beside, clear)
+    if _holds(folder, data.contents):
+        return False
+    check_folder(path, data.replaceable, data.what, force=force)
+    with temporary_file(*beside, clear) as lock:
+        new = lock.with_suffix("")
+        for name, content in data.contents.items():
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            (new / name).write_bytes(content)
+        if folder.exists():
+            folder.rename(lock.with_suffix(".old"))
+        new.rename(folder)
+    return True
+
+
+def check_folder(
+    path: Path, replaceable: Callable[[Path], bool], what: str, *, force: bool
+) -> None:
+    """Raise the error of `put` before the work instead of after it."""
+    if not os.path.lexists(path):
+        check(path, force=force)
+    elif not replaceable(path):
+        kind = "a folder" if path.is_dir() else "a file"
+        msg = f"{path} is {kind} that is not {what}; refusing to overwrite it"
+        raise OutputExists(msg)
+    elif not force:
+        msg = f"{path} exists and holds something else; -f replaces it"
+        raise OutputExists(msg)
+
+
+def _clear_folders_of(folder: Path, lock: Path) -> bool:
+    """Whether the folders beside a folder are gone; one that was to be replaced is put back."""
+    new, old = lock.with_suffix(""), lock.with_suffix(".old")
+    if old.is_dir() and not os.path.lexists(folder):
+        old.rename(folder)
+    for left in (new, old):
+        shutil.rmtree(left, ignore_errors=True)
+    return not new.exists() and not old.exists()
+
+
+def _holds(folder: Path, contents: Mapping[str, bytes]) -> bool:
+    """Whether a folder has just these files."""
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return names == set(contents) and all(
+        (folder / name).read_bytes() == data for name, data in contents.items()
+    )
 
 
 @contextmanager

@@ -201,14 +201,12 @@ def exits() -> Iterator[None]:
         # the reader of stdout has enough; without this Python complains at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(141) from None
-    except Stopped:
+    except (Stopped, typer.Exit, typer.Abort):
         raise
     except SystemExit:  # the way in which rich says the same
         raise typer.Exit(141) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    except (typer.Exit, typer.Abort):
-        raise
     except Exception as error:
         # a usage error of typer; their base class has no public name
         if isinstance(error, _Usage) or type(error).__module__.startswith("typer."):

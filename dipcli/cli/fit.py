@@ -239,15 +239,15 @@ class _Work:
 
     def _check_free(self, output: Output) -> None:
         """Refuse, before the work, an output that could not be written."""
-        from dipcli import files
         from dipcli.cli import streams
+        from dipcli.images import check_output
 
         streams.image_output(output.path)
-        streams.output_format(output.path, self.image_format)
+        form = streams.output_format(output.path, self.image_format)
         if output.path != "-":
             # with a store nothing is lost if the file turns out to hold another image
             kept = all(job.store for job in output.jobs)
-            files.check(Path(output.path), force=self.force or kept)
+            check_output(Path(output.path), form, force=self.force or kept)
 
     def _write_images(self) -> None:
         from dipcli.cli import streams

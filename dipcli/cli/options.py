@@ -20,7 +20,7 @@ READING, WRITING, MESSAGES = "Reading", "Writing", "Messages"
 ENVIRONMENT = ("seed", "device", "precision", "threads", "jobs")  # DIP_SEED, ... are defaults
 
 Depth = Literal["8", "16", "float"] | None
-ImageFormat = Literal["png", "tiff", "jpeg", "webp", "npy"] | None
+ImageFormat = Literal["png", "tiff", "jpeg", "webp", "npy", "ome-zarr"] | None
 RowFormat = tables.Format | None
 SettingsFormat = Literal["table", "tsv", "csv", "jsonl", "toml", "none"] | None
 
@@ -93,12 +93,16 @@ def reading(page: str) -> Any:
     scales = "auto|dtype|minmax|LOW:HIGH"
     alpha = "Transparent pixels: unknown, kept with their opacity, or opaque (drop)."
     choices = Literal["unknown", "keep", "drop"]
+    level = "Level of an OME-Zarr image; 0 is the finest."
+    series = "Image of a file that has several, from 1; default: the first."
     return Group(
         {
             "page": (str, option(pages, page, metavar="all|N|A-B,...", panel=READING)),
             "axes": (str | None, option(axes, metavar="ZCYX", panel=READING)),
             "normalize": (str, option(normalize, "auto", metavar=scales, panel=READING)),
             "alpha": (choices, option(alpha, "unknown", panel=READING)),
+            "level": (int, option(level, 0, min=0, panel=READING)),
+            "series": (int | None, option(series, min=1, panel=READING)),
         }
     )
 

@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dipcli import files
 from dipcli.cli import console, streams
 from dipcli.cli.progress import show_progress
 from dipcli.errors import UsageError
 from dipcli.gp import inference
-from dipcli.images import is_up_to_date
+from dipcli.images import check_output, is_up_to_date
 from dipcli.store import keep_inputs
 
-RECORDING = ("png", "tiff")  # formats whose metadata record how the image was made
+RECORDING = ("png", "tiff", "ome-zarr")  # formats whose metadata record how the image was made
 
 
 def outputs(mean: str | None, std: str | None, image_format: str | None) -> dict[str, str]:
@@ -76,6 +75,6 @@ def _exists(path: str, record: Mapping[str, Any], image_format: str | None, *, f
         return True
     if path != "-":
         # other formats have no record, so the result itself is compared when it is written
-        records = streams.output_format(path, image_format) in RECORDING
-        files.check(Path(path), force=force or not records)
+        form = streams.output_format(path, image_format)
+        check_output(Path(path), form, force=force or form not in RECORDING)
     return False

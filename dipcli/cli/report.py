@@ -67,6 +67,7 @@ def report(
     """Report on fits: a page, a document, or a table of runs."""
     from dipcli import files
     from dipcli.cli import common, streams
+    from dipcli.images import is_ome_zarr
     from dipcli.store import keep_inputs
 
     target = output or "-"
@@ -81,7 +82,7 @@ def report(
     failures = common.Failures()
     inputs = streams.inputs(names or [], "store or image")
     keep_inputs([item.name for item in inputs], [("-o", output)])
-    images = [item for item in inputs if not (item.is_store or ".zarr" in item.name)]
+    images = [i for i in inputs if is_ome_zarr(i.name) or not (i.is_store or ".zarr" in i.name)]
     if images and (len(images) < len(inputs) or form in PAGES):
         msg = "a report on images is a table of images alone; report on stores in a call of its own"
         raise UsageError(msg)

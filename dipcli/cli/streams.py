@@ -73,10 +73,10 @@ def read_images(
     *,
     page: str = "all",
     axes: str | None = None,
-    normalize: str = "auto",
-    alpha: str = "unknown",
+    level: int = 0,
+    series: int | None = None,
     mask: Mask | None = None,
-    stretch: bool = False,
+    **scaling: Any,
 ) -> Sequence[Image]:
     """The pages of an image file, or the image that a part of a store is."""
     if source.is_store:
@@ -86,8 +86,8 @@ def read_images(
             image = image.with_pixels(np.where(unknown, np.nan, image.pixels))
         return [image]
     data = source.name if source.data is None else source.data
-    stack = open_stack(data, axes=axes, name=source.name)
-    pages = stack.pages(page, normalize=normalize, alpha=alpha, mask=mask, stretch=stretch)
+    stack = open_stack(data, axes=axes, name=source.name, level=level, series=series)
+    pages = stack.pages(page, mask=mask, **scaling)
     for remark in (*stack.notes, pages.remark):
         if remark:
             console.note(f"{source.name}: {remark}")
@@ -96,9 +96,11 @@ def read_images(
 
 def output_format(output: str, asked: str | None) -> str | None:
     """The format of an image output; None where the image decides it."""
-    if asked or output == "-" or files.is_device(output):
-        return asked
-    return format_of(output)
+    in_place = output == "-" or files.is_device(output)
+    if in_place and asked == "ome-zarr":
+        msg = f"--image-format ome-zarr writes a folder, which {output} is not: use NAME.ome.zarr"
+        raise UsageError(msg)
+    return asked if asked or in_place else format_of(output)
 
 
 def image_output(output: str | None, what: str = "an image") -> str:
@@ -114,9 +116,9 @@ def image_output(output: str | None, what: str = "an image") -> str:
 UNCHANGED = "is up to date; left unchanged"
 
 
-def write_and_tell(output: str, data: bytes, what: str = "", *, force: bool) -> None:
-    """Write bytes to stdout or, whole or not at all, to a file, and say so of a file."""
-    if output == "-":
+def write_and_tell(output: str, data: bytes | files.Folder, what: str = "", *, force: bool) -> None:
+    """Write bytes to stdout or, whole or not at all, a file or a folder, and say so of these."""
+    if output == "-" and isinstance(data, bytes):
         with binary_stdout() as stdout:
             stdout.write(data)
     elif files.put(Path(output), data, force=force):
@@ -136,7 +138,7 @@ def write_images(
 ) -> None:
     """Write pages that record their provenance; as floats, if the format can hold them."""
     form = output_format(output, image_format) or format_for_pipe(pages[0], len(pages))
-    depth = "float" if floats and form in ("tiff", "npy") else None
+    depth = "float" if floats and form in ("tiff", "npy", "ome-zarr") else None
     encoded = encode(pages, form, depth, provenance)
     write_encoded(output, encoded, force=force)
 

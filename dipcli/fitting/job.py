@@ -194,11 +194,11 @@ def template_fields(source: str, page: int, settings: Settings, total: int) -> d
 
 
 def stem(name: str) -> str:
-    """`a/noisy.ome.tif` -> noisy.ome; `builtin:triangle:0.5` -> triangle-0.5."""
+    """`a/noisy.ome.tif` -> noisy; `builtin:triangle:0.5` -> triangle-0.5."""
     if name.startswith("builtin:"):
         return name.removeprefix("builtin:").replace(":", "-")
     path = Path(name.rstrip("/"))
-    part = re.search(r"([^/]+)\.zarr(?:\.zip)?/(.+)", name)
+    part = re.search(r"([^/]+?)(?:\.ome)?\.zarr(?:\.zip)?/(.+)", name)
     if part:  # of a store
         return f"{part[1]}-{part[2].replace('/', '-').replace('@', '-')}"
-    return path.stem or path.name
+    return re.sub(r"(.)\.ome$", r"\1", path.stem, flags=re.IGNORECASE) or path.name

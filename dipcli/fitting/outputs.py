@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 from dipcli import __version__
@@ -17,7 +16,7 @@ from dipcli.fitting.job import Job, stem
 from dipcli.fitting.result import output_image
 from dipcli.fitting.settings import Settings
 from dipcli.images import Image, is_up_to_date
-from dipcli.images.writer import EXTENSIONS
+from dipcli.images.writer import EXTENSIONS, extension_of
 from dipcli.store import pixels_digest
 
 FIELDS = ("stem", "dir", "page", "run", "seed", "arch")
@@ -50,7 +49,7 @@ def check_names(written: Mapping[str, str | None], read: Mapping[str, str | None
 
 def check_store_name(name: str, option: str, image: str) -> None:
     """Refuse a store that is named like an image; `image` is where that is to be had."""
-    suffix = Path(name).suffix.lower()
+    suffix = extension_of(name)
     if suffix in EXTENSIONS:
         msg = (
             f"{option} {name} names a store, and {suffix} is the extension of an image: name it "

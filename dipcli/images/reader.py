@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,9 +16,10 @@ import numpy as np
 from dipcli.errors import BadImage, DipError
 from dipcli.images import builtin, npy
 from dipcli.images.image import Image
-from dipcli.images.stack import MAX_BYTES, SMALL, Stack
+from dipcli.images.stack import MAX_BYTES, SMALL, Stack, chosen_series
 from dipcli.machine import available_memory
 
+ZARR_GROUPS = ("zarr.json", ".zgroup")  # files that every Zarr group has, of v3 or v2
 CHUNK = 1 << 20  # bytes of a stream that are read at once
 # (first bytes, format); the extension of a name is ignored
 MAGIC = (
@@ -42,13 +44,18 @@ def read(
     axes: str | None = None,
     normalize: str = "auto",
     alpha: str = "unknown",
+    level: int = 0,
+    series: int | None = None,
 ) -> Image:
     """Read one page of an image file, of builtin:NAME, or of the bytes of a file.
 
     `normalize` sets which numbers are 0 and 1: auto, dtype, minmax or LOW:HIGH. `alpha` sets what
-    transparent pixels are: unknown, keep (opacity is kept) or drop (opaque).
+    transparent pixels are: unknown, keep (opacity is kept) or drop (opaque). `level` is that of an
+    OME-Zarr image, 0 being the finest, and `series`, from 1, is one of several images of a file.
     """
-    return read_stack(source, str(page), axes=axes, normalize=normalize, alpha=alpha)[0]
+    stack = open_stack(source, axes=axes, level=level, series=series)
+    image: Image = stack.pages(str(page), normalize=normalize, alpha=alpha)[0]
+    return image
 
 
 def read_stack(
@@ -58,9 +65,12 @@ def read_stack(
     axes: str | None = None,
     normalize: str = "auto",
     alpha: str = "unknown",
+    level: int = 0,
+    series: int | None = None,
 ) -> Sequence[Image]:
     """Read the pages `all`, `N` or `A-B` of an image file; each is converted on access."""
-    return open_stack(source, axes=axes).pages(pages, normalize=normalize, alpha=alpha)
+    stack = open_stack(source, axes=axes, level=level, series=series)
+    return stack.pages(pages, normalize=normalize, alpha=alpha)
 
 
 def as_image(source: Any, like: Image | None = None, *, stretch: bool = False) -> tuple[Image, str]:
@@ -86,24 +96,43 @@ def as_image(source: Any, like: Image | None = None, *, stretch: bool = False) -
 
 
 def open_stack(
-    source: str | Path | bytes, *, axes: str | None = None, name: str | None = None
+    source: str | Path | bytes,
+    *,
+    axes: str | None = None,
+    name: str | None = None,
+    level: int = 0,
+    series: int | None = None,
 ) -> Stack:
     """Decode all of a file; `axes` names its dimensions if the file does not."""
     if isinstance(source, bytes):
-        return _decode(BytesIO(source), len(source), name or "stdin", axes)
+        return _decode(BytesIO(source), len(source), name or "stdin", axes, level, series)
     if str(source).startswith("builtin:"):
         image = builtin.load(str(source))
         return image if isinstance(image, Stack) else open_stack(image, name=str(source))
+    if is_ome_zarr(str(source)):
+        from dipcli.images import ngff
+
+        with decoding(str(source)):
+            return ngff.decode(str(source), axes, level, series)
     try:
         with Path(source).open("rb") as file:
             status = os.fstat(file.fileno())
             if stat.S_ISREG(status.st_mode):
-                return _decode(file, status.st_size, name or str(source), axes)
+                return _decode(file, status.st_size, name or str(source), axes, level, series)
             data = read_stream(file, str(source))  # a FIFO, as <(...) of a shell, cannot seek
-        return _decode(BytesIO(data), len(data), name or str(source), axes)
+        return _decode(BytesIO(data), len(data), name or str(source), axes, level, series)
     except OSError as error:
         msg = f"cannot read {source}: {error.strerror or error}"
         raise BadImage(msg) from error
+
+
+def is_ome_zarr(name: str) -> bool:
+    """Whether a name is that of an OME-Zarr image, or of a plate or labels, which are refused."""
+    if "://" not in name and not any(os.path.lexists(f"{name}/{f}") for f in ZARR_GROUPS):
+        return False
+    from dipcli.images import ngff
+
+    return ngff.is_ngff(name)
 
 
 def read_stream(file: BinaryIO, name: str) -> bytes:
@@ -128,15 +157,17 @@ def read_stream(file: BinaryIO, name: str) -> bytes:
 def is_up_to_date(path: str, provenance: Mapping[str, Any]) -> bool:
     """Whether an image file exists that records just this provenance; `-` is stdout."""
     try:
-        if path == "-" or not Path(path).is_file():
+        if path == "-" or not (Path(path).is_file() or Path(path).is_dir()):
             return False
-        recorded = dict(open_stack(path).history or {})
-    except (DipError, OSError):
+        recorded = dict(_history_of(path) or {})
+    except (DipError, OSError, TypeError, ValueError):
         return False
     return {**recorded, "scale": 0, "offset": 0} == {**provenance, "scale": 0, "offset": 0}
 
 
-def _decode(file: BinaryIO, length: int, name: str, axes: str | None) -> Stack:
+def _decode(
+    file: BinaryIO, length: int, name: str, axes: str | None, level: int, series: int | None
+) -> Stack:
     head = file.read(16)
     if not head:
         msg = f"{name} is empty; an image file is needed"
@@ -144,14 +175,33 @@ def _decode(file: BinaryIO, length: int, name: str, axes: str | None) -> Stack:
     kind = next((kind for magic, kind in MAGIC if head.startswith(magic)), None)
     if kind is None:
         msg = (
-            f"{name} is not an image that dip reads (PNG, TIFF, JPEG, WebP, BMP, GIF, NetPBM, .npy)"
+            f"{name} is not an image that dip reads (PNG, TIFF, OME-Zarr, JPEG, WebP, BMP, GIF, "
+            "NetPBM, .npy)"
         )
         raise BadImage(msg)
     file.seek(0)
+    with decoding(name):
+        if level:
+            msg = f"there is no level {level}: only OME-Zarr images have levels (--level)"
+            raise BadImage(msg)
+        return _decode_as(kind, file, length, axes, series)
+
+
+def _history_of(path: str) -> Any:
+    if is_ome_zarr(path):  # it is whole, as it was renamed; so its pixels need not be read
+        from dipcli.images import ngff
+
+        return ngff.history_of(path)
+    return open_stack(path).history
+
+
+@contextmanager
+def decoding(name: str) -> Iterator[None]:
+    """Turn any error of a decoder into a one-line BadImage that names the file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # decoders warn about what they read or refuse anyway
-            stack = _decode_as(kind, file, length, axes)
+            yield
     except DipError as error:
         msg = f"cannot read {name}: {error}"
         raise BadImage(msg) from error
@@ -162,14 +212,16 @@ def _decode(file: BinaryIO, length: int, name: str, axes: str | None) -> Stack:
         reason = " ".join(str(error).split()) or type(error).__name__
         msg = f"cannot read {name}: the file is broken ({reason[:200]})"
         raise BadImage(msg) from error
-    return stack
 
 
-def _decode_as(kind: str, file: BinaryIO, length: int, axes: str | None) -> Stack:
+def _decode_as(
+    kind: str, file: BinaryIO, length: int, axes: str | None, series: int | None
+) -> Stack:
     if kind == "tiff":
         from dipcli.images import tiff
 
-        return tiff.decode(file, length, axes)
+        return tiff.decode(file, length, axes, series)
+    chosen_series(series, 1)
     if kind == "npy":
         return npy.decode(file, length, axes)
     if axes:

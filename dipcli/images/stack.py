@@ -134,6 +134,22 @@ def check_size(decoded: int, encoded: int) -> None:
         raise BadImage(msg)
 
 
+def chosen_series(series: int | None, count: int) -> int:
+    """The number, from 1, of the series to read; BadImage if there is none such."""
+    if series is not None and not 1 <= series <= count:
+        there = "the only series is 1" if count == 1 else f"the series are 1 to {count}"
+        msg = f"there is no series {series}: {there}"
+        raise BadImage(msg)
+    return series or 1
+
+
+def series_notes(series: int | None, count: int) -> list[str]:
+    """A note about the series that are not read, if none was chosen."""
+    if series is not None or count == 1:
+        return []
+    return [f"only the first of its {count} series is read; --series N reads another"]
+
+
 def read_history(text: str | None) -> dict[str, Any] | None:
     """The provenance that an earlier `dip` wrote into a file; None if the text is none."""
     try:

@@ -15,9 +15,20 @@ import tifffile
 
 from dipcli.errors import BadImage
 from dipcli.images.image import Meta, Resolution
+from dipcli.images.ngff_writer import to_ome
 from dipcli.images.raster import upright
 from dipcli.images.scale import Numbers
-from dipcli.images.stack import Planes, Stack, check_size, fold, native, read_history, unfold
+from dipcli.images.stack import (
+    Planes,
+    Stack,
+    check_size,
+    chosen_series,
+    fold,
+    native,
+    read_history,
+    series_notes,
+    unfold,
+)
 
 LOSSLESS = ("LZW", "ADOBE_DEFLATE", "DEFLATE", "PACKBITS", "ZSTD", "LZMA")
 UNITS = {1: "none", 2: "inch", 3: "cm"}
@@ -28,15 +39,16 @@ WIDE = ("Info", "Labels", "Properties")  # texts that ImageJ keeps in UTF-16
 OME_TYPES = {"float32": "float", "float64": "double"}
 
 
-def decode(file: BinaryIO, length: int, axes: str | None) -> Stack:
+def decode(file: BinaryIO, length: int, axes: str | None, series: int | None) -> Stack:
     with tifffile.TiffFile(file) as tif:
         _refuse_loop(tif)
-        series = tif.series[0]
-        page = series.keyframe
-        check_size(math.prod(series.shape) * series.dtype.itemsize, length)
+        number = chosen_series(series, len(tif.series))
+        image = tif.series[number - 1]
+        page = image.keyframe
+        check_size(math.prod(image.shape) * image.dtype.itemsize, length)
         # zeros: tifffile leaves samples as they are in memory where a file lacks strips
-        numbers = series.asarray(out=np.zeros(series.shape, series.dtype))
-        numbers, own_axes = _colours(native(numbers), series.axes, page)
+        numbers = image.asarray(out=np.zeros(image.shape, image.dtype))
+        numbers, own_axes = _colours(native(numbers), image.axes, page)
         if numbers.dtype.kind not in "uif":
             msg = f"its numbers are {numbers.dtype}, not integers or floats"
             raise BadImage(msg)
@@ -47,8 +59,8 @@ def decode(file: BinaryIO, length: int, axes: str | None) -> Stack:
         planes = _upright(fold(numbers, own_axes), page)
         if alpha is not None:
             alpha = _upright(fold(alpha, own_axes.replace("S", "")), page)[:, 0]
-        notes = [f"only the first of its {len(tif.series)} series is read"] * (len(tif.series) > 1)
-        meta = _meta(tif, page, own_axes, numbers.shape)
+        notes = series_notes(series, len(tif.series))
+        meta = _meta(tif, page, own_axes, numbers.shape, number)
         return Stack(planes, alpha, meta, _history(page), tuple(notes))
 
 
@@ -108,9 +120,10 @@ def _upright(planes: Numbers, page: Any) -> Numbers:
     return upright(planes.transpose(2, 3, 0, 1), tag.value).transpose(2, 3, 0, 1)
 
 
-def _meta(tif: Any, page: Any, axes: str, shape: tuple[int, ...]) -> Meta:
-    kind = "imagej" if tif.is_imagej else "ome" if _is_ome(page.description) else "plain"
-    description = "" if kind == "imagej" or tif.is_shaped else (page.description or "")
+def _meta(tif: Any, page: Any, axes: str, shape: tuple[int, ...], series: int) -> Meta:
+    ome = _ome_of_series(tif, page, series)
+    kind = "imagej" if tif.is_imagej else "ome" if ome else "plain"
+    description = "" if kind == "imagej" or tif.is_shaped else (ome or page.description or "")
     icc = page.tags.get(34675)
     compression = page.compression.name if page.compression.name in LOSSLESS else ""
     return Meta(
@@ -126,15 +139,25 @@ def _meta(tif: Any, page: Any, axes: str, shape: tuple[int, ...]) -> Meta:
     )
 
 
-def _is_ome(description: str) -> bool:
-    """Whether a description is OME that can be parsed and written again with other sizes."""
+def _ome_of_series(tif: Any, page: Any, series: int) -> str:
+    """The OME of a series; "" if it cannot be parsed and written again with other sizes."""
+    description = page.description or (tif.pages[0].description if series > 1 else "")
     if not description.lstrip().startswith("<") or "OME" not in description[:1000]:
-        return False
+        return ""
     try:
-        pixels = ET.fromstring(description).find("{*}Image/{*}Pixels")
-    except (ET.ParseError, ValueError):
-        return False
-    return pixels is not None
+        root = ET.fromstring(description)
+        images = root.findall("{*}Image")
+        if images[min(series, len(images)) - 1].find("{*}Pixels") is None:
+            return ""
+    except (ET.ParseError, ValueError, IndexError):
+        return ""
+    if series == 1:
+        return str(description)
+    for number, image in enumerate(images, 1):
+        if number != min(series, len(images)):
+            root.remove(image)
+    ET.register_namespace("", root.tag.strip("{").partition("}")[0] if "}" in root.tag else "")
+    return ET.tostring(root, encoding="unicode")
 
 
 def _resolution(page: Any) -> Resolution | None:
@@ -158,15 +181,16 @@ def encode(planes: Planes) -> bytes:
     """All pages, in the conventions of the file that they come from."""
     kind = planes.meta.kind
     if kind != "plain" and planes.alpha is not None:
-        msg = f"{kind} TIFF cannot hold unknown pixels as integers: use --depth float"
+        name = "ome" if kind == "ngff" else kind
+        msg = f"{name} TIFF cannot hold unknown pixels as integers: use --depth float"
         raise BadImage(msg)
     numbers, axes = unfold(planes.numbers, planes.meta)
     if kind == "imagej" and _imagej_holds(numbers, axes):
         return _write(numbers, axes, planes, imagej=True, metadata=_imagej(planes, numbers, axes))
-    if kind == "ome":
+    if kind == "ome" or (kind == "ngff" and set(axes) <= set("TCZYXS")):
         return _write(numbers, axes, planes, description=_ome(planes, numbers, axes), metadata=None)
     numbers, axes = _plain(planes)
-    text = planes.meta.description.encode() or None
+    text = None if kind == "ngff" else planes.meta.description.encode() or None
     return _write(numbers, axes, planes, description=text, metadata=None)
 
 
@@ -235,14 +259,15 @@ def _count(numbers: Numbers, axes: str) -> int:
 
 def _ome(planes: Planes, numbers: Numbers, axes: str) -> bytes:
     """The description of the source file, with the sizes and the type of this one."""
-    root = ET.fromstring(planes.meta.description)
+    meta = planes.meta
+    root = ET.fromstring(to_ome(meta, axes) if meta.kind == "ngff" else meta.description)
     first, *others = root.findall("{*}Image")
     for other in others:
         root.remove(other)
     ET.register_namespace("", root.tag.strip("{").partition("}")[0] if "}" in root.tag else "")
     root.attrib.pop("UUID", None)  # it identifies the source file
     pixels = first.find("{*}Pixels")
-    assert pixels is not None  # checked by _is_ome
+    assert pixels is not None  # checked by _ome_of_series
     sizes = dict(zip(axes, numbers.shape, strict=True))
     for axis in "XYZT":
         pixels.set(f"Size{axis}", str(sizes.get(axis, 1)))

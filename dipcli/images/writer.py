@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dipcli import files
 from dipcli.errors import BadImage, UsageError
-from dipcli.files import put
 from dipcli.images.image import Image
 from dipcli.images.scale import Numbers, Provenance, Scale
 from dipcli.images.stack import Planes
@@ -24,6 +24,7 @@ EXTENSIONS = {
     ".jpeg": "jpeg",
     ".webp": "webp",
     ".npy": "npy",
+    ".ome.zarr": "ome-zarr",
 }
 DEPTHS = ("8", "16", "float")
 INTEGERS = {"png": ("uint8", "uint16"), "jpeg": ("uint8",), "webp": ("uint8",)}  # types they hold
@@ -31,9 +32,9 @@ NAMES = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
 
 
 class Encoded(NamedTuple):
-    """An encoded file, a summary of it, and notes for the user."""
+    """An encoded file or folder, a summary of it, and notes for the user."""
 
-    data: bytes
+    data: bytes | files.Folder
     what: str  # size, channels, type
     notes: tuple[str, ...]
 
@@ -52,17 +53,33 @@ def write(
     in the file; the default is the history of the image.
     """
     pages = [image] if isinstance(image, Image) else image
-    put(Path(path), encode(pages, format_of(str(path)), depth, provenance).data, force=force)
+    files.put(Path(path), encode(pages, format_of(str(path)), depth, provenance).data, force=force)
+
+
+def check_output(path: Path, form: str | None, *, force: bool) -> None:
+    """Raise the error of `files.put` before the work instead of after it."""
+    if form == "ome-zarr":
+        from dipcli.images import ngff
+
+        files.check_folder(path, ngff.is_image, ngff.WHAT, force=force)
+    else:
+        files.check(path, force=force)
 
 
 def format_of(path: str) -> str:
     """The format by the extension of a file name."""
-    suffix = Path(path).suffix.lower()
+    suffix = extension_of(path)
     if suffix not in EXTENSIONS:
         known = ", ".join(EXTENSIONS)
         msg = f"{path} has no extension that dip writes ({known}); use one, or --image-format"
         raise UsageError(msg)
     return EXTENSIONS[suffix]
+
+
+def extension_of(path: str) -> str:
+    """The extension of a name in lower case; that of OME-Zarr has two parts."""
+    name = path.lower().rstrip("/")
+    return ".ome.zarr" if name.endswith(".ome.zarr") else Path(name).suffix
 
 
 def format_for_pipe(image: Image, pages: int, depth: str | None = None) -> str:
@@ -121,7 +138,11 @@ def _describe(planes: Planes) -> str:
     return ", ".join([*words, str(planes.numbers.dtype), *[f"{pages} pages"] * (pages > 1)])
 
 
-def _encode(planes: Planes, form: str) -> bytes:
+def _encode(planes: Planes, form: str) -> bytes | files.Folder:
+    if form == "ome-zarr":
+        from dipcli.images import ngff_writer
+
+        return ngff_writer.encode(planes)
     if form == "tiff":
         from dipcli.images import tiff
 
@@ -129,7 +150,8 @@ def _encode(planes: Planes, form: str) -> bytes:
     pages, channels = planes.numbers.shape[:2]
     if pages > 1:
         msg = (
-            f"{form} holds one page, and there are {pages}: choose one with --page, or write a TIFF"
+            f"{form} holds one page, and there are {pages}: choose one with --page, or write TIFF "
+            "or OME-Zarr"
         )
         raise BadImage(msg)
     if form == "npy":
@@ -173,7 +195,7 @@ def _opacity(image: Image, dtype: np.dtype[Any], form: str) -> Numbers | None:
     unknown = image.unknown
     if image.alpha is None and (dtype.kind == "f" or not unknown.any()):
         return None
-    if form in ("jpeg", "npy"):
+    if form in ("jpeg", "npy"):  # OME-Zarr has a message of its own
         what = "unknown pixels" if unknown.any() else "transparency (--alpha drop removes it)"
         msg = f"{form} cannot hold {what}: write PNG or TIFF"
         raise BadImage(msg)

@@ -78,8 +78,13 @@ def _range(image: Image) -> tuple[float, float]:
 
 
 def _pixel_size(image: Image) -> tuple[float | None, str | None]:
-    """The width of a pixel and its unit, as OME, ImageJ or the resolution of the file has it."""
+    """The width of a pixel and its unit, by OME, OME-Zarr, ImageJ, or the file's resolution."""
     meta = image.meta
+    if meta.kind == "ngff":
+        from dipcli.images.ngff import record_of
+
+        axis = record_of(meta).get("axes", {}).get("X", {})
+        return (axis["scale"], axis["unit"]) if "unit" in axis else (None, None)
     if meta.kind == "ome":
         pixels = ET.fromstring(meta.description).find("{*}Image/{*}Pixels")
         size = pixels.get("PhysicalSizeX") if pixels is not None else None

@@ -12,7 +12,7 @@ import numpy as np
 
 from dipcli import files
 from dipcli.errors import BadStore, UsageError
-from dipcli.images import Floats, Image, Scale
+from dipcli.images import Floats, Image, Scale, is_ome_zarr
 from dipcli.store.access import StoreLike, read_errors
 from dipcli.store.attributes import original_image
 from dipcli.store.layout import META, RUN
@@ -33,10 +33,13 @@ GRAMMAR = (
 def is_store_name(name: str | os.PathLike[str]) -> bool:
     """Whether a name is that of a store or of a part of one; no array is opened."""
     text = os.fspath(name)
+    if "://" in text:
+        return not is_ome_zarr(text)
     if split_name(text) is not None:
         return True
     # other Zarr stores count too, so that the error on opening them explains what they are
-    return any(os.path.lexists(f"{text}/{file}") for file in (META, ".zgroup"))
+    is_zarr = any(os.path.lexists(f"{text}/{file}") for file in (META, ".zgroup"))
+    return is_zarr and not is_ome_zarr(text)
 
 
 def split_name(name: str | os.PathLike[str]) -> tuple[str, str] | None:

@@ -42,6 +42,7 @@ LINK = "is a link, and dip writes through none: put a copy in its place, or remo
 FRAME = re.compile(rf"{RUN}/frames/c/\d+")
 CHUNK = re.compile(r"(.+)/c((?:/\d+)+)")  # a chunk's key: its array, its index
 ZARR_V2 = "a Zarr v2 store; dip reads Zarr v3"
+OF_IMAGES = " (the address of an OME-Zarr image must end in .ome.zarr)"
 ZIP = (b"PK\3\4", b"PK\5\6")  # first bytes of a zip, with files and without
 MAX_DIRECTORY = 32 << 20  # bytes of the list of files at a zip's end
 # chunks are compressed already: a large file that deflates well is not from our writer
@@ -215,14 +216,16 @@ def refuse_links(folder: Path, label: str, part: str = "") -> None:
 def check_root(reader: Reader) -> Mapping[str, Any]:
     """Attributes of the root; BadStore unless it is a trajectory store of a known format."""
     node, label = reader.node(), reader.label
+    hint = OF_IMAGES if "://" in label else ""
     if node is None:
         old = reader.exists(".zgroup") or reader.exists(".zarray")
-        raise bad(label, f"is {ZARR_V2 if old else f'not a trajectory store: it has no {META}'}")
+        what = ZARR_V2 if old else f"not a trajectory store: it has no {META}"
+        raise bad(label, f"is {what}{hint}")
     attrs = node.attributes.get("dip")
     number = attrs.get("format") if isinstance(attrs, dict) else None
     if node.is_array or not isinstance(attrs, dict) or type(number) is not int:
         kind = "array" if node.is_array else "group"
-        raise bad(label, f"is a Zarr {kind}, but not a trajectory store")
+        raise bad(label, f"is a Zarr {kind}, but not a trajectory store{hint}")
     if number > FORMAT:
         version = str(attrs.get("version"))[:20]
         raise bad(label, f"was made by a newer dip ({version}); update dip to read it")
