@@ -6,9 +6,11 @@ napari finds it by `napari.yaml`. Layers are tuples of plain data, so napari is 
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +21,7 @@ from dipcli.images import Floats, Image
 from dipcli.images.pixelsize import PixelSize, pixel_size
 from dipcli.store import Run, Store, image_part, open_store, runs_part, split_name
 from dipcli.store.access import open_reader
+from dipcli.store.layout import RUN
 
 Array = npt.NDArray[Any]
 Layer = tuple[Any, dict[str, Any], str]  # data, keyword arguments of viewer.add_image, "image"
@@ -69,16 +72,16 @@ def _run_layers(view: _View, run: Run, *, visible: bool) -> Iterator[Layer]:
 
 def _is_ours(path: str) -> bool:
     """Whether a path names a store of dip, or a run of one; it may be broken."""
-    split = split_name(path)
-    if split is None or (split[1] and not split[1].startswith("run-")) or "/" in split[1]:
+    name, part = split_name(path) or ("", "no store")
+    if not re.fullmatch(f"({RUN})?", part):
         return False
+    if Path(name).is_dir():
+        return True  # the attributes of the folder are those of a store
     try:
-        reader = open_reader(split[0])
-        node = reader.node()
-        reader.close()
+        node = open_reader(name).node()
     except DipError:
-        # another program's zip or server; but a broken store is not passed on
-        return split[0].endswith(".zarr.zip")
+        # another program's zip, or a server without it; but a broken store is not passed on
+        return name.endswith(".zarr.zip")
     return node is not None and isinstance(node.attributes.get("dip"), dict)
 
 
@@ -143,7 +146,7 @@ class _View(NamedTuple):
     scale: tuple[float, float]  # the size of a pixel of the frames (y, x)
     unit: str | None
     factor: int  # pixels of a frame per pixel of the target, along a side
-    rgb: bool
+    rgb: bool  # whether three channels are colours
     limits: tuple[float, float]  # of contrast
 
     @classmethod
@@ -158,7 +161,7 @@ class _View(NamedTuple):
             scale=(size.y / factor, size.x / factor),
             unit=size.unit or None,
             factor=factor,
-            rgb=target.channels == 3 and not planes,
+            rgb=not planes,
             limits=_limits(target.pixels),
         )
 
@@ -186,7 +189,8 @@ class _View(NamedTuple):
 
     def std(self, name: str, pixels: Floats) -> Iterator[Layer]:
         """The layer of a standard deviation: the mean over colours, in false colours."""
-        pixels = pixels.mean(axis=0, keepdims=True) if self.rgb else pixels
+        if self.rgb and len(pixels) == 3:
+            pixels = pixels.mean(axis=0, keepdims=True)
         view = self._replace(rgb=False, limits=(0.0, float(np.nanmax(pixels, initial=0)) or 1.0))
         for data, options, kind in view.image(name, pixels, visible=False):
             false_colors = {"colormap": "viridis"} if len(pixels) == 1 else {}
@@ -206,7 +210,7 @@ class _View(NamedTuple):
 
     def _channels(self, channels: int) -> Iterator[tuple[str, Arrange, dict[str, Any]]]:
         """The layers of an image: suffix of the name, arrangement of the pixels, options."""
-        if self.rgb:
+        if self.rgb and channels == 3:
             # (y, x, colour)
             yield "", partial(np.moveaxis, source=0, destination=-1), {"rgb": True}
             return

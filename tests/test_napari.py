@@ -124,6 +124,21 @@ def test_what_is_no_store_is_left_to_other_readers(tmp_path):
     assert get_reader(str(path / "run-0/frames")) is None
 
 
+def test_a_store_at_an_address_is_opened(tmp_path):
+    import fsspec
+
+    files = fsspec.filesystem("memory")
+    files.put(str(stores.fitted(tmp_path / "traj.zarr")), "/napari/traj.zarr", recursive=True)
+    try:
+        layers = layers_of("memory://napari/traj.zarr")
+        assert list(layers) == ["target", "run-0 estimate", "run-0 frames"]
+        expected = stores.frame_at(10, (3, 16, 12)).transpose(1, 2, 0)
+        np.testing.assert_array_equal(layers["run-0 frames"][0][1], expected)
+        assert get_reader("memory://napari/other.zarr") is None
+    finally:
+        files.rm("/napari", recursive=True)
+
+
 def test_one_run_is_opened_alone(tmp_path):
     path = stores.fitted(tmp_path / "traj.zarr", runs=3)
     layers = layers_of(path / "run-1")
@@ -315,6 +330,14 @@ def test_channels_of_a_microscope_are_layers_of_their_own(tmp_path):
         np.testing.assert_array_equal(data, image.pixels[c])
         assert options["blending"] == ("additive" if c else "translucent_no_depth")
     assert len({options["colormap"] for _, options in targets.values()}) == 3
+
+
+def test_the_image_with_flash_is_a_hidden_layer(tmp_path):
+    image = stores.picture()
+    layers = layers_of(one_run(tmp_path / "t.zarr", image, task="flash", flash=image))
+    data, options = layers["flash"]
+    np.testing.assert_array_equal(data, image.pixels[0])
+    assert not options["visible"]
 
 
 def test_a_store_without_runs_shows_its_target(tmp_path):
