@@ -29,7 +29,8 @@ Arrange = Callable[[Floats], Floats]  # (channel, y, x) to what a layer shows
 LEAST_FILL = 0.25  # a target that fills less of [0, 1] is shown by its own range
 TWO = ("magenta", "green")  # as napari colours channels
 MORE = ("cyan", "yellow", "magenta", "red", "green", "blue")
-LENGTHS = ("nm", "µm", "mm", "cm", "m", "inch")  # units that napari knows too
+LENGTHS = ("nm", "µm", "mm", "m", "inch")  # units that napari knows too
+MICROMETRES = ("um", "micron", "microns", "micrometer", "micrometre")
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[Layer]] | None:
@@ -232,13 +233,13 @@ class _View(NamedTuple):
 def _length(image: Image) -> PixelSize | None:
     """The size of a pixel, unless it is for printing or in a unit that napari may not know."""
     size = pixel_size(image)
-    if size is None or size.unit not in LENGTHS:
-        return None
-    if image.meta.kind != "imagej" and size.unit == "inch":
-        return None  # the dots per inch of a printer
+    if size is None or (size.unit == "inch" and image.meta.kind != "imagej"):
+        return None  # absent, or the dots per inch of a printer
     if size.unit == "cm":
         return PixelSize(size.y * 1e4, size.x * 1e4, "µm")
-    return size
+    if size.unit in MICROMETRES:
+        return size._replace(unit="µm")
+    return size if size.unit in LENGTHS else None
 
 
 def _limits(target: Floats) -> tuple[float, float]:

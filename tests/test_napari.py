@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -282,6 +283,7 @@ def test_a_dark_image_is_shown_by_its_own_range(tmp_path):
     ("meta", "scale", "unit"),
     [
         (MICROMETRES, (0.5, 0.25), "µm"),
+        (replace(MICROMETRES, imagej={"unit": "microns"}), (0.5, 0.25), "µm"),
         (Meta(resolution=Resolution(Fraction(40000), Fraction(20000), "cm")), (0.5, 0.25), "µm"),
         (
             Meta(

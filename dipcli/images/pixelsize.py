@@ -17,7 +17,7 @@ class PixelSize(NamedTuple):
 
     y: float
     x: float
-    unit: str  # as in the file, but micrometres are always µm
+    unit: str  # as in the file
 
 
 def pixel_size(image: Image) -> PixelSize | None:
@@ -60,4 +60,4 @@ def _resolution(image: Image) -> PixelSize | None:
 def _tidy(unit: str) -> str:
     for sign in MICRO:
         unit = unit.replace(sign, "µ")
-    return "µm" if unit in ("um", "micron", "microns", "micrometer", "micrometre") else unit
+    return unit
