@@ -143,6 +143,17 @@ def test_chosen_pages_of_no_part_of_the_axes_are_a_row():
         check_hyperstack(tif, "TYX", (4, 9, 13))
 
 
+def test_images_of_any_files_are_written_as_pages():
+    """They have equal page numbers, or numbers beyond those of the first file."""
+    one, stack = open_stack(p.tiff(p.gray())).pages(), open_stack(imagej("TZYX")).pages()
+    for images in ([one[0], one[0]], [stack[3], stack[0]], [one[0], *stack], [*stack, *stack]):
+        data = encode([image.with_pixels(image.pixels) for image in images], "tiff").data
+        with tifffile.TiffFile(io.BytesIO(data)) as tif:
+            assert len(tif.pages) == len(images)
+    with tifffile.TiffFile(io.BytesIO(data)) as tif:
+        check_hyperstack(tif, "TYX", (12, 9, 13))
+
+
 def test_the_range_of_display_ends_with_its_numbers():
     """100 to 900 of 16 bits would be black in 8 bits; as floats the numbers stay."""
     shown = {"min": 100.0, "max": 900.0, "Ranges": (100.0, 900.0, 0.0, 50.0)}

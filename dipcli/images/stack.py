@@ -214,11 +214,12 @@ def _grid(sizes: Sequence[int], which: Sequence[int], pages: int) -> list[int]:
     Empty if the pages are all that the file has, or no such part.
     """
     total = math.prod(sizes)
-    if pages == total or len(which) != pages or min(which) < 1 or max(which) > total:
+    ascending = len(which) == pages and list(which) == sorted(set(which))
+    if pages == total or not ascending or min(which) < 1 or max(which) > total:
         return []
     places = np.unravel_index(np.array(which) - 1, sizes)
     counts = [len(np.unique(place)) for place in places]
-    return counts if math.prod(counts) == pages and sorted(set(which)) == list(which) else []
+    return counts if math.prod(counts) == pages else []
 
 
 def native(numbers: Numbers) -> Numbers:
