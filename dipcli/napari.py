@@ -29,7 +29,8 @@ Arrange = Callable[[Floats], Floats]  # (channel, y, x) to what a layer shows
 LEAST_FILL = 0.25  # a target that fills less of [0, 1] is shown by its own range
 TWO = ("magenta", "green")  # as napari colours channels
 MORE = ("cyan", "yellow", "magenta", "red", "green", "blue")
-LENGTHS = ("nm", "µm", "mm", "m", "inch")  # units that napari knows too
+# units that napari knows too
+LENGTHS = ("nm", "µm", "mm", "m", "inch", "nanometer", "millimeter", "meter")
 MICROMETRES = ("um", "micron", "microns", "micrometer", "micrometre")
 
 
