@@ -145,7 +145,7 @@ def test_imagej_keys_outside_of_ascii_are_escaped_too():
         assert "k\\u00b5y=3" in after.pages.first.description
 
 
-def test_imagej_stack_with_other_axes_is_written_as_a_plain_tiff():
+def test_imagej_stack_that_is_read_with_other_axes_keeps_its_pixels():
     data = p.tiff(p.gray("uint16", 27).reshape(3, 9, 13), imagej=True, metadata={"axes": "ZYX"})
     (image,) = open_stack(data, axes="YXC").pages()
     assert image.pixels.shape == (13, 3, 9)

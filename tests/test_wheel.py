@@ -1,5 +1,6 @@
 """The built wheel, in an environment that holds what users get and nothing else."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from dipcli.store import open_store
 
 ROOT = Path(__file__).parent.parent
 
@@ -64,6 +67,43 @@ def test_completions_are_installed(installed):
 def test_man_pages_are_installed(installed):
     there = {path.name for path in (installed / "share/man/man1").iterdir()}
     assert there >= {path.name for path in (ROOT / "man").iterdir()}
+
+
+VIEW = """
+import json, sys
+from napari.components import ViewerModel
+from npe2 import PluginManager
+
+PluginManager.instance().discover()
+viewer = ViewerModel()  # without a window
+viewer.open("t.zarr", plugin="dipcli")
+frames = viewer.layers["run-0 frames"]
+values = []
+for place in range(viewer.dims.nsteps[0]):
+    viewer.dims.set_current_step(0, place)
+    at = viewer.dims.point[0]
+    values.append([at, float(frames.get_value((at, 3, 5), world=True))])
+names = [layer.name for layer in viewer.layers]
+json.dump([names, list(viewer.dims.axis_labels), values], sys.stdout)
+"""
+
+
+def test_napari_opens_a_store(installed, tmp_path):
+    """The real viewer, which finds the reader by itself."""
+    python, pip = installed / "bin/python", [sys.executable, "-m", "pip", "--quiet"]
+    pins = ("-c", ROOT / "constraints.txt", "-c", ROOT / "tests/napari.txt")
+    run(*pip, "--python", python, "install", "--no-compile", *pins, "napari")
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NAPARI_CONFIG": "settings.yaml"}
+    options = ("--width", "4", "--depth", "2", "--iterations", "25", "--save-every", "10")
+    image = ("builtin:triangle:0.5:16", "--stop", "none", "-o", "t.zarr")
+    run(installed / "bin/dip", "fit", *image, *options, env=env, cwd=tmp_path)
+    shown = run(python, "-c", VIEW, env=env, cwd=tmp_path).stdout
+    names, axes, values = json.loads(shown)
+    assert names == ["target", "run-0 average", "run-0 estimate", "run-0 frames"]
+    assert axes == ["iteration", "y", "x"]
+    with open_store(tmp_path / "t.zarr") as store:
+        pixels = [float(frame[0, 3, 5]) for _, frame in store.run(0).frames()]
+    assert values == [[at, pixel] for at, pixel in zip((0, 10, 20, 30), pixels, strict=True)]
 
 
 PLUGIN = {

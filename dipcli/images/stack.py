@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -194,13 +195,19 @@ def fold(numbers: Numbers, axes: str) -> Numbers:
     return numbers.transpose(order).reshape(-1, count, height, width)
 
 
-def unfold(numbers: Numbers, meta: Meta) -> tuple[Numbers, str]:
-    """Rearrange (page, channel, y, x) to the axes of the file, as far as its sizes still hold."""
+def unfold(numbers: Numbers, meta: Meta, which: Sequence[int] = ()) -> tuple[Numbers, str]:
+    """Rearrange (page, channel, y, x) to the axes of the file, as far as its sizes still hold.
+
+    `which` are the numbers of these pages in the file, from 1.
+    """
     pages, channels, height, width = (int(n) for n in numbers.shape)
     sizes: dict[str, int] = dict(zip(meta.axes, meta.shape, strict=False))
     page_axes = [axis for axis in meta.axes if axis not in "CSYX"]
     channel_axes = [axis for axis in "CS" if axis in sizes]
-    if int(np.prod([sizes.get(axis, 0) for axis in page_axes])) != pages:
+    if grid := _grid([sizes.get(axis, 0) for axis in page_axes], which, pages):
+        sizes |= dict(zip(page_axes, grid, strict=True))
+        page_axes = [axis for axis in page_axes if sizes[axis] > 1]
+    elif int(np.prod([sizes.get(axis, 0) for axis in page_axes])) != pages:
         page_axes = page_axes[:1] if pages > 1 and page_axes else (["Q"] if pages > 1 else [])
         sizes.update(dict.fromkeys(page_axes, pages))
     if int(np.prod([sizes[axis] for axis in channel_axes])) != channels:
@@ -215,6 +222,20 @@ def unfold(numbers: Numbers, meta: Meta) -> tuple[Numbers, str]:
     new = [axis for axis in now if axis not in kept]
     order = [axis for axis in new if axis != "S"] + kept + [axis for axis in new if axis == "S"]
     return numbers.transpose([now.index(axis) for axis in order]), "".join(order)
+
+
+def _grid(sizes: Sequence[int], which: Sequence[int], pages: int) -> list[int]:
+    """The sizes of a part of the axes of the pages: the pages of one time are all z of it.
+
+    Empty if the pages are all that the file has, or no such part.
+    """
+    total = math.prod(sizes)
+    ascending = len(which) == pages and list(which) == sorted(set(which))
+    if pages == total or not ascending or min(which) < 1 or max(which) > total:
+        return []
+    places = np.unravel_index(np.array(which) - 1, sizes)
+    counts = [len(np.unique(place)) for place in places]
+    return counts if math.prod(counts) == pages else []
 
 
 def native(numbers: Numbers) -> Numbers:
@@ -235,6 +256,7 @@ class Planes:
     alpha: Numbers | None  # (page, y, x)
     first: Image  # the page whose metadata are written
     provenance: str  # JSON: how it was made, and the scale of its numbers
+    pages: tuple[int, ...] = ()  # their numbers in the file that they come from
 
     @property
     def meta(self) -> Meta:

@@ -14,6 +14,7 @@ import numpy as np
 import tifffile
 
 from dipcli.errors import BadImage
+from dipcli.images import imagej
 from dipcli.images.image import Meta, Resolution
 from dipcli.images.ngff_writer import to_ome
 from dipcli.images.raster import upright
@@ -33,9 +34,6 @@ from dipcli.images.stack import (
 LOSSLESS = ("LZW", "ADOBE_DEFLATE", "DEFLATE", "PACKBITS", "ZSTD", "LZMA")
 UNITS = {1: "none", 2: "inch", 3: "cm"}
 RESOLUTION_UNITS = {"inch": "INCH", "cm": "CENTIMETER", "none": "NONE"}
-# keys that tifffile derives from the array
-DERIVED = ("ImageJ", "axes", "images", "channels", "slices", "frames", "hyperstack")
-WIDE = ("Info", "Labels", "Properties")  # texts that ImageJ keeps in UTF-16
 OME_TYPES = {"float32": "float", "float64": "double"}
 
 
@@ -184,9 +182,10 @@ def encode(planes: Planes) -> bytes:
         name = "ome" if kind == "ngff" else kind
         msg = f"{name} TIFF cannot hold unknown pixels as integers: use --depth float"
         raise BadImage(msg)
-    numbers, axes = unfold(planes.numbers, planes.meta)
-    if kind == "imagej" and _imagej_holds(numbers, axes):
-        return _write(numbers, axes, planes, imagej=True, metadata=_imagej(planes, numbers, axes))
+    numbers, axes = unfold(planes.numbers, planes.meta, planes.pages)
+    if imagej.is_hyperstack(planes, axes) and (arranged := imagej.arrange(numbers, axes)):
+        metadata = imagej.metadata(planes, *arranged)
+        return _write(*arranged, planes, imagej=True, metadata=metadata)
     if kind == "ome" or (kind == "ngff" and set(axes) <= set("TCZYXS")):
         return _write(numbers, axes, planes, description=_ome(planes, numbers, axes), metadata=None)
     numbers, axes = _plain(planes)
@@ -207,7 +206,8 @@ def _plain(planes: Planes) -> tuple[Numbers, str]:
 
 
 def _write(numbers: Numbers, axes: str, planes: Planes, **options: Any) -> bytes:
-    colours = 3 if "S" in axes and planes.numbers.shape[1] == 3 else 1
+    samples = numbers.shape[axes.index("S")] if "S" in axes else 1
+    colours = 3 if samples - (planes.alpha is not None) == 3 else 1
     options |= {
         "photometric": "rgb" if colours == 3 else "minisblack",
         "software": f'{{"dip": {planes.provenance}}}',
@@ -217,7 +217,7 @@ def _write(numbers: Numbers, axes: str, planes: Planes, **options: Any) -> bytes
     }
     if "S" in axes:
         options["planarconfig"] = "contig" if axes.endswith("S") else "separate"
-        extra = numbers.shape[axes.index("S")] - colours
+        extra = samples - colours
         alpha = ["unassalpha"] if planes.alpha is not None else []
         options["extrasamples"] = ["unspecified"] * (extra - len(alpha)) + alpha
     if resolution := planes.resolution:
@@ -227,29 +227,6 @@ def _write(numbers: Numbers, axes: str, planes: Planes, **options: Any) -> bytes
     buffer = BytesIO()
     tifffile.imwrite(buffer, numbers, **options)
     return buffer.getvalue()
-
-
-def _imagej_holds(numbers: Numbers, axes: str) -> bool:
-    """Whether ImageJ can hold it: one order of axes, three types, and colours in 8 bits only."""
-    ordered = axes == "".join(axis for axis in "TZCYXS" if axis in axes)
-    return ordered and (
-        numbers.dtype == np.uint8 or (numbers.dtype in (np.uint16, np.float32) and "S" not in axes)
-    )
-
-
-def _imagej(planes: Planes, numbers: Numbers, axes: str) -> dict[str, Any]:
-    kept = {key: value for key, value in planes.meta.imagej.items() if key not in DERIVED}
-    if len(kept.get("Labels", ())) != _count(numbers, axes):
-        kept.pop("Labels", None)  # the number of planes has changed
-    kept = {_ascii(key): item if key in WIDE else _ascii(item) for key, item in kept.items()}
-    return {**kept, "axes": axes}
-
-
-def _ascii(item: Any) -> Any:
-    """Escape a text of the description as ImageJ does: its description is ASCII."""
-    if not isinstance(item, str):
-        return item
-    return "".join(char if char.isascii() else f"\\u{ord(char):04X}" for char in item)
 
 
 def _count(numbers: Numbers, axes: str) -> int:
@@ -275,20 +252,39 @@ def _ome(planes: Planes, numbers: Numbers, axes: str) -> bytes:
         pixels.set("SizeZ", str(sizes["Q"]))
     samples = sizes.get("S", 1)
     pixels.set("SizeC", str(sizes.get("C", 1) * samples))
-    pixels.set("Type", OME_TYPES.get(str(numbers.dtype), str(numbers.dtype)))
+    kind = OME_TYPES.get(str(numbers.dtype), str(numbers.dtype))
+    if pixels.get("Type") != kind:
+        pixels.attrib.pop("SignificantBits", None)
+    pixels.set("Type", kind)
     for name in ("PhysicalSizeX", "PhysicalSizeY"):
         if planes.first.spacing != 1:
             with suppress(KeyError, ValueError):  # it is absent, or not a number
                 pixels.set(name, repr(float(pixels.attrib[name]) * planes.first.spacing))
+    _ome_layout(pixels, axes)
     _ome_planes(pixels, sizes.get("C", 1), samples, _count(numbers, axes))
     return b'<?xml version="1.0" encoding="UTF-8"?>' + ET.tostring(root)
 
 
+def _ome_layout(pixels: ET.Element, axes: str) -> None:
+    """Describe the order of planes and samples, where the source file has another."""
+    order = [axis for axis in reversed(axes.replace("Q", "Z")) if axis in "ZCT"]
+    if [axis for axis in pixels.get("DimensionOrder", "") if axis in order] != order:
+        rest = [axis for axis in "CZT" if axis not in order]
+        pixels.set("DimensionOrder", "".join(["XY", *order, *rest]))
+    pixels.attrib.pop("BigEndian", None)
+    if "Interleaved" in pixels.attrib:
+        pixels.set("Interleaved", str(axes.endswith("S")).lower())
+
+
 def _ome_planes(pixels: ET.Element, channels: int, samples: int, planes: int) -> None:
-    """Keep as many channels as there are, and one TiffData for all planes in order."""
+    """As many channels as there are, and one TiffData for all planes in order."""
     named = pixels.findall("{*}Channel")
     for extra in named[channels:]:
         pixels.remove(extra)
+    for number in range(len(named), channels if named else 0):
+        channel = ET.Element(named[0].tag, {"ID": f"{named[0].get('ID')}:{number}"})
+        pixels.insert(list(pixels).index(named[-1]) + 1, channel)
+        named.append(channel)
     for channel in named:
         channel.set("SamplesPerPixel", str(samples))
     for name in ("TiffData", "BinData", "MetadataOnly", "Plane"):

@@ -98,6 +98,7 @@ def encode(
     """Encode images as the pages of a file."""
     numbers: list[Numbers] = []
     alphas: list[Numbers | None] = []
+    pages: list[int] = []
     notes: list[str] = []
     clipped, values, unknown = 0, 0, 0
     images = iter(images)
@@ -116,6 +117,7 @@ def encode(
             notes.append("unknown pixels are NaN in .npy, which is therefore written as floats")
         page, outside = image.as_numbers(dtype, scale)
         numbers.append(page)
+        pages.append(image.page)
         alphas.append(_opacity(image, dtype, form))
         clipped, values = clipped + outside, values + page.size
         unknown += int(image.unknown.any(axis=0).sum())
@@ -128,7 +130,8 @@ def encode(
             "--depth float keeps them"
         )
     record = {**(provenance or first.history or {}), "scale": scale.scale, "offset": scale.offset}
-    planes = Planes(np.stack(numbers), _stack_alpha(alphas, dtype), first, json.dumps(record))
+    alpha = _stack_alpha(alphas, dtype)
+    planes = Planes(np.stack(numbers), alpha, first, json.dumps(record), tuple(pages))
     return Encoded(_encode(planes, form), _describe(planes), tuple(notes))
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from dipcli.images import Image
+from dipcli.images.pixelsize import pixel_size
 from dipcli.measure.base import OnError, skipping
 from dipcli.measure.noise import noise_level
 
@@ -49,7 +49,7 @@ def _row(name: str, pages: Sequence[Image]) -> dict[str, Any]:
     first = pages[0]
     height, width = first.size
     ranges = [_range(page) for page in pages]
-    size, unit = _pixel_size(first)
+    size = pixel_size(first)
     return {
         "image": name,
         "axes": first.meta.axes,
@@ -64,8 +64,8 @@ def _row(name: str, pages: Sequence[Image]) -> dict[str, Any]:
         "white": first.scale.offset + first.scale.scale,
         "unknown": sum(int(page.unknown.any(axis=0).sum()) for page in pages),
         "noise": 255 * noise_level(first.pixels),
-        "pixel_size": size,
-        "unit": unit,
+        "pixel_size": size.x if size else None,
+        "unit": size.unit if size else None,
         "made_by": json.dumps(dict(first.history), ensure_ascii=False) if first.history else None,
     }
 
@@ -75,25 +75,3 @@ def _range(image: Image) -> tuple[float, float]:
     numbers = image.scale.numbers(image.pixels) if image.raw is None else image.raw
     known = numbers[np.isfinite(numbers)]
     return (float(known.min()), float(known.max())) if known.size else (math.inf, -math.inf)
-
-
-def _pixel_size(image: Image) -> tuple[float | None, str | None]:
-    """The width of a pixel and its unit, by OME, OME-Zarr, ImageJ, or the file's resolution."""
-    meta = image.meta
-    if meta.kind == "ngff":
-        from dipcli.images.ngff import record_of
-
-        axis = record_of(meta).get("axes", {}).get("X", {})
-        return (axis["scale"], axis["unit"]) if "unit" in axis else (None, None)
-    if meta.kind == "ome":
-        pixels = ET.fromstring(meta.description).find("{*}Image/{*}Pixels")
-        size = pixels.get("PhysicalSizeX") if pixels is not None else None
-        if pixels is not None and size is not None:
-            return float(size), pixels.get("PhysicalSizeXUnit", "µm")
-    if meta.resolution is None:
-        return None, None
-    unit = meta.resolution.unit
-    if unit == "none":
-        unit = str(meta.imagej.get("unit", "")).replace("\\u00B5", "µ")
-        return (float(1 / meta.resolution.x), unit) if unit else (None, None)
-    return float(1 / meta.resolution.x), unit
