@@ -112,7 +112,6 @@ def stream(seed: int, page: int, place: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(page - 1, place)))
 
 
-@cache
 def _parameters(thing: Any) -> list[inspect.Parameter]:
     """The parameters of a function; none of what is none."""
     try:
@@ -121,6 +120,7 @@ def _parameters(thing: Any) -> list[inspect.Parameter]:
         return []
 
 
+@cache
 def adapt(name: str, thing: Any) -> type[Degradation]:
     """Make a degradation of a user's function `(pixels, rng) -> pixels`, or of a subclass.
 

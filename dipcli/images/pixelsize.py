@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from typing import NamedTuple
 
 from dipcli.images.image import Image
-from dipcli.images.ngff import record_of
+from dipcli.images.ngff import METRES, record_of
 
 MICRO = ("\\u00B5", "\u00b5", "\u03bc")  # as ImageJ escapes it, micro sign, Greek mu
 NO_LENGTH = ("", "pixel", "pixels")  # units of files that are not calibrated
@@ -39,9 +39,11 @@ def pixel_size(image: Image) -> PixelSize | None:
 def _ngff(image: Image) -> PixelSize | None:
     axes = record_of(image.meta).get("axes", {})
     y, x = axes.get("Y", {}), axes.get("X", {})
-    if not (unit := x.get("unit")) or y.get("unit") != unit:
+    high, wide = y.get("unit"), x.get("unit")
+    if not wide or (high != wide and not {high, wide} <= METRES.keys()):
         return None
-    return PixelSize(float(y["scale"]), float(x["scale"]), unit)
+    ratio = 1.0 if high == wide else float(METRES[high] / METRES[wide])
+    return PixelSize(y["scale"] * ratio, x["scale"], wide)
 
 
 def _ome(description: str) -> PixelSize | None:
