@@ -285,3 +285,20 @@ def test_a_frame_that_could_not_be_written_is_written_by_the_next_call(
     with open_store(tmp_path / "t.zarr") as store:
         assert store.run(0).iterations.tolist() == [0, 2, 4]
     assert list(tmp_path.rglob("*.partial")) == []
+
+
+def test_runs_side_by_side_need_no_shared_memory(program, tmp_path):
+    """Some containers have no /dev/shm, in which semaphores would be."""
+    script = 'mount -t tmpfs -o ro tmpfs /dev/shm || exit 77; exec "$0" -m dipcli "$@"'
+    words = (*LINE, "--runs", "2", "--jobs", "2", "-o", "t.zarr")
+    done = subprocess.run(
+        [program("unshare"), "-m", "sh", "-c", script, sys.executable, *words],
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=str(ROOT)),
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode == 77 or b"unshare" in done.stderr:
+        pytest.skip("a file system cannot be mounted here")
+    assert done.returncode == 0, done.stderr.decode()
+    assert statuses(tmp_path / "t.zarr") == ["complete"] * 2

@@ -10,14 +10,17 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future
 from concurrent.futures import wait as wait_for
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from multiprocessing.synchronize import Event
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from dipcli import signals
 from dipcli.fitting.run import News, RunJob, Stopped, Tell, do_run, mark_failed
+
+if TYPE_CHECKING:
+    Pipe = Connection[Any, Any]
 
 PATIENCE = 0.2  # seconds between looks at whether to stop
 
@@ -75,20 +78,28 @@ def do_run_alone(job: RunJob) -> News:
 
 def _do_in_processes(jobs: Sequence[RunJob], parallel: int, tell: Tell, stopped: Stopped) -> None:
     """Do each run in a process of its own. It is spawned: a fork would copy half of torch's
-    threads."""
+    threads.
+
+    Its pipe brings its news, and tells it to stop. An Event would need a semaphore in /dev/shm,
+    which some containers lack.
+    """
     context = multiprocessing.get_context("spawn")
-    stop, todo = context.Event(), list(jobs)
-    busy: dict[Connection[None, News], tuple[RunJob, SpawnProcess]] = {}  # by the pipe of its news
+    todo = list(jobs)
+    told: set[Pipe] = set()
+    busy: dict[Pipe, tuple[RunJob, SpawnProcess]] = {}
     try:
         while todo or busy:
             if stopped():
-                stop.set()
                 todo.clear()
+                for pipe in busy.keys() - told:
+                    told.add(pipe)
+                    with suppress(OSError):  # it has just ended
+                        pipe.send(None)
             for job in startable(todo, (job for job, _ in busy.values()))[: parallel - len(busy)]:
                 todo.remove(job)
-                ours, theirs = context.Pipe(duplex=False)
+                ours, theirs = context.Pipe()
                 process = context.Process(
-                    target=_work, args=(job, theirs, stop, os.getpid()), name=f"dip run-{job.run}"
+                    target=_work, args=(job, theirs, os.getpid()), name=f"dip run-{job.run}"
                 )
                 with _bare_main():
                     process.start()
@@ -98,7 +109,7 @@ def _do_in_processes(jobs: Sequence[RunJob], parallel: int, tell: Tell, stopped:
             for pipe in [pipe for pipe in busy if pipe in ready]:
                 try:
                     news = pipe.recv()
-                except EOFError:
+                except (EOFError, OSError):
                     job, process = busy.pop(pipe)
                     process.join()
                     if not process.exitcode:
@@ -132,17 +143,17 @@ def _bare_main() -> Iterator[None]:
         sys.modules["__main__"] = script
 
 
-def _work(job: RunJob, news: Connection[News, None], stop: Event, parent: int) -> None:
+def _work(job: RunJob, pipe: Pipe, parent: int) -> None:
     """What a worker does. The parent handles signals, and says when to stop."""
     for number in signals.STOPPING:
         signal.signal(number, signal.SIG_IGN)
 
     def stopped() -> bool:
-        return stop.is_set() or os.getppid() != parent  # an orphan saves its state and ends
+        return pipe.poll() or os.getppid() != parent  # an orphan saves its state and ends
 
     def tell(item: News) -> None:
         try:
-            news.send(item)
+            pipe.send(item)
         except BrokenPipeError:  # the parent is gone; `stopped` sees that too
             return
 
