@@ -67,7 +67,7 @@ def _filaments(shape: tuple[int, int, int], rng: np.random.Generator) -> Floats:
 
 
 def _cells(shape: tuple[int, int, int], rng: np.random.Generator) -> Floats:
-    """Bodies with a texture and a bright nucleus, on a dim ground."""
+    """Bodies with a texture and a bright nucleus, on a dim background."""
     volume = np.full(shape, 0.05, np.float32)
     texture = gaussian_filter(rng.standard_normal(shape), (1, 2, 2))
     texture = (0.5 + 0.15 * texture / texture.std()).astype(np.float32)

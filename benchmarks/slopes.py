@@ -1,4 +1,4 @@
-"""What --slope does to pictures with a dark ground: `python -m benchmarks.slopes`.
+"""What --slope does to pictures with a dark background: `python -m benchmarks.slopes`.
 
 Synthetic micrographs with the noise of a camera are fitted by default settings with several least
 slopes of the last sigmoid. A row has the PSNR of the noisy picture, and of the restored one for

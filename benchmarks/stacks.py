@@ -65,7 +65,9 @@ def volume(kind: str, way: str, shape: tuple[int, int, int], seed: int) -> micro
 
 def fit_pages(clean: micrographs.Floats, noise: str, start: str) -> Mapping[str, float]:
     """The means over the pages from the second on of a fit of them all."""
-    pixels = 0.05 + 0.85 * clean[:, None]  # (page, channel, y, x): a dark ground, far from clipping
+    pixels = (
+        0.05 + 0.85 * clean[:, None]
+    )  # (page, channel, y, x): a dark background, far from clipping
     images = [Image(page, scale=CAMERA, page=k) for k, page in enumerate(pixels, 1)]
     jobs = [
         {"image": corrupt(image, noise), "clean": image, "start": start, "jobs": "1"}

@@ -251,7 +251,7 @@ def test_a_saturated_pixel_learns_again_with_a_least_slope():
 
 
 def test_the_default_fit_frees_pixels_that_overshot():
-    """A dim blob on a dark ground: with the true slope some pixels stay at 1."""
+    """A dim blob on a dark background: with the true slope some pixels stay at 1."""
     plane = micrographs.stack("cells", (13, 32, 32), 2)[6]
     clean = Image(0.05 + 0.5 * plane[None], scale=Scale(4095.0))
     noisy = corrupt(clean, "poisson-gaussian:20,read=20")

@@ -91,7 +91,7 @@ def compare(place: Place, scene: Scene) -> None:
 
 
 def state(folder: Path) -> dict[str, Any]:
-    """What all files and stores hold; how often a run was resumed is not compared."""
+    """What all files and stores hold, without times, hosts and processes."""
     return {
         str(path.relative_to(folder)): describe(path)
         for path in outputs(folder)

@@ -53,8 +53,7 @@ VALUES = (
 LONG = (  # more work is what these ask for
     *("--iterations", "--runs", "--width", "--depth", "--samples", "--draw", "--length", "--jobs"),
     *("--kernel", "--input-channels", "--skip", "--batch", "--bands", "--size", "--threads"),
-    *("--tile", "--ensemble", "--finish", "--warmup", "--restarts", "--empirical"),
-    "--stationarity",
+    *("--empirical", "--stationarity"),
 )
 FIT = ("fit", "a.png", "--iterations", 2, "--arch", "dip", "--width", 4, "--depth", 1)
 BASES: dict[str, tuple[object, ...]] = {
