@@ -108,6 +108,7 @@ _dip_knows() {
                 '--full'
                 '--seed ='
                 '--start = previous'
+                '--tile = auto 0'
                 '--runs ='
                 '--time ='
                 '--save-every ='

@@ -304,15 +304,15 @@ def _show(news: News, bars: Progress) -> None:
         if os.environ.get("DIP_DEBUG"):
             sys.stderr.write(news.trace)
     elif news.status == "interrupted":
-        console.note(f"{news.job.label} is interrupted at iteration {news.iteration}")
-    elif news.status == "complete":
+        console.note(f"{news.label} is interrupted at iteration {news.iteration}")
+    elif news.status == "complete" and not news.tiles:
         console.detail(f"{news.job.label} ended at iteration {news.iteration}")
     elif news.status == "running":
         figures = {"loss": news.loss}
         if news.psnr is not None:
             figures["psnr"] = news.psnr
-        total = news.job.settings.iterations
-        bars.update(news.job.label, news.iteration, total, **figures)
+        done, total = news.progress
+        bars.update(news.label, done, total, **figures)
 
 
 def _print_plan(jobs: Sequence[Job], form: str | None, *, header: bool) -> None:

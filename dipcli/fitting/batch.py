@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from dipcli import files, machine
@@ -12,8 +14,9 @@ from dipcli.errors import DipError
 from dipcli.fitting import workers
 from dipcli.fitting.hardware import find_device, parallel_fits
 from dipcli.fitting.job import Job
+from dipcli.fitting.mosaic import forget, is_ready, join, tile_plans
 from dipcli.fitting.plan import Plan, missing_runs, plan
-from dipcli.fitting.run import News, Stopped, Tell
+from dipcli.fitting.run import News, RunJob, Stopped, Tell
 from dipcli.store import delete_store, is_root, pack
 
 
@@ -46,18 +49,76 @@ def run_jobs(
             check_memory(plans, parallel)
         if on_start is not None:
             on_start(plans, parallel)
-        runs = [run for p in plans for run in p.runs(parallel)]
+        work, cut = _cut(plans, parallel, on_error, stack)
+        runs = [run for p in work for run in p.runs(parallel)]
+        tiles = _Tiles(runs, {f"{p.job.folder}/run-{k}": len(t) for p, t in cut for k in p.missing})
 
         def hear(news: News) -> None:
-            if news.status == "failed":
-                on_error(DipError(f"{news.job.label}: {news.error}"))
-            tell(news)
+            if news.status == "failed" and tiles.is_news(news):
+                on_error(DipError(f"{news.label}: {news.error}"))
+            tell(tiles.count(news))
 
         if executor is not None:
             workers.submit_all(runs, executor, hear, stopped)
         else:
             workers.do_all(runs, min(parallel, len(runs)), hear, stopped)
+        _join(cut)
     return [p.job for p in plans]
+
+
+def _cut(
+    plans: Sequence[Plan], parallel: int, on_error: Callable[[DipError], None], stack: ExitStack
+) -> tuple[list[Plan], list[tuple[Plan, list[Plan]]]]:
+    """The plans to do, with tiles in place of pictures; and the pictures with their tiles."""
+    work, cut = list[Plan](), list[tuple[Plan, list[Plan]]]()
+    for whole in plans:
+        if not (whole.job.grid and whole.missing):
+            work.append(whole)
+            continue
+        try:
+            tiles = tile_plans(whole, parallel)
+        except DipError as error:
+            on_error(error)
+            continue
+        for tile in tiles:
+            stack.callback(tile.store.close)
+        work += tiles
+        cut.append((whole, tiles))
+    return work, cut
+
+
+def _join(cut: Sequence[tuple[Plan, Sequence[Plan]]]) -> None:
+    """Put tiles together where all are complete."""
+    for whole, tiles in cut:
+        if is_ready(tiles):
+            join(whole)
+    if all(is_complete(whole.job) for whole, _ in cut):  # else a page may begin with these weights
+        for whole, _ in cut:
+            forget(whole.job.folder)
+
+
+class _Tiles:
+    """Counts the tiles of each run that are complete."""
+
+    def __init__(self, missing: Sequence[RunJob], all_of: Mapping[str, int]) -> None:
+        left = Counter(run.whole for run in missing)
+        self._all = all_of
+        self._done = {label: number - left[label] for label, number in all_of.items()}
+        self._failed: set[str] = set()
+
+    def is_news(self, news: News) -> bool:
+        """Whether this is the first tile of its run that fails: others may fail for want of it."""
+        first = news.label not in self._failed or not news.job.whole
+        self._failed.add(news.label)
+        return first
+
+    def count(self, news: News) -> News:
+        """The news, with how many tiles of the run are complete."""
+        label = news.job.whole
+        if not label:
+            return news
+        self._done[label] += news.status == "complete"
+        return replace(news, tiles=(self._done[label], self._all[label]))
 
 
 def with_previous(jobs: Sequence[Job], wanted: Sequence[Job]) -> list[Job]:
@@ -73,13 +134,13 @@ def with_previous(jobs: Sequence[Job], wanted: Sequence[Job]) -> list[Job]:
 def parallel_for(jobs: Sequence[Job]) -> int:
     """How many of the jobs' runs are done in parallel; one that begins with another waits."""
     folders = {job.folder for job in jobs}
-    fits = sum(job.settings.runs for job in jobs if job.previous not in folders)
+    fits = sum(job.settings.runs * job.fits for job in jobs if job.previous not in folders)
     return parallel_fits(jobs[0].settings, max(1, fits)) if jobs else 1
 
 
 def check_memory(plans: Sequence[Plan], parallel: int) -> None:
     """Refuse, before anything begins, fits that do not fit into memory."""
-    costs = sorted(p.job.cost.memory for p in plans for _ in p.missing)
+    costs = sorted(p.job.cost.memory for p in plans for _ in range(len(p.missing) * p.job.fits))
     device = find_device(plans[0].job.settings.device)
     need, free = sum(costs[-parallel:]), machine.available_memory(device)
     if need <= free:

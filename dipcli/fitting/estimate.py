@@ -11,6 +11,7 @@ from dipcli.fitting.hardware import Hardware, find_device
 from dipcli.fitting.job import Job
 
 SECONDS_PER_NUMBER, OVERHEAD = 5e-9, 5e-3  # of a step, roughly; for the estimate of time only
+OF_A_TILE = 0.25  # of the steps, those that a tile takes that begins with another's weights
 LONG = 6 * 3600  # seconds; a longer fit comes with advice
 
 
@@ -32,7 +33,7 @@ def announce(fits: Iterable[tuple[Job, int]], parallel: int) -> Iterator[tuple[s
         yield (
             (
                 f"{name}: {settings.arch}, {cost.parameters:,} parameters, "
-                f"{runs} run{'s' * (runs > 1)} of {settings.iterations} steps of "
+                f"{runs} run{'s' * (runs > 1)}{_tiles(job)} of {settings.iterations} steps of "
                 f"{cost.flops / 1e9:.3g} GFLOP, {cost.memory / 1e9:.2g} GB each, "
                 f"about {_hours(time)}"
             ),
@@ -42,6 +43,10 @@ def announce(fits: Iterable[tuple[Job, int]], parallel: int) -> Iterator[tuple[s
             yield f"{name}: {advice}", False
         hardware = ", ".join(f"{name} {value}" for name, value in costs(job, parallel).items())
         yield f"{name}: task {settings.task}, stop {settings.stop}, {hardware}", True
+
+
+def _tiles(job: Job) -> str:
+    return f" in {job.fits} tiles" if job.grid else ""
 
 
 def _advice(job: Job, time: float) -> str:
@@ -113,4 +118,7 @@ def seconds(job: Job, parallel: int, runs: int) -> float:
     # upsampled convolutions take a quarter; the rest of a step waits for memory
     computing = cost.flops / (2 * machine.flops_per_second() * threads)
     step = computing + SECONDS_PER_NUMBER * cost.activations + OVERHEAD
-    return -(-runs // parallel) * job.settings.iterations * step
+    steps = job.settings.iterations
+    if job.grid and job.settings.stop != "none":
+        steps = round(steps * OF_A_TILE)
+    return -(-runs * job.fits // parallel) * steps * step

@@ -14,6 +14,7 @@ from dipcli.errors import DipError, UsageError
 from dipcli.fitting.code import refuse_unnamed_code
 from dipcli.fitting.settings import PREVIOUS, Settings
 from dipcli.fitting.tasks import Task
+from dipcli.fitting.tiles import Grid
 from dipcli.images import Image
 from dipcli.nets.cost import Cost, cost
 from dipcli.registry import MEASURES, OPTIMIZERS
@@ -150,6 +151,21 @@ class Job:
         """Height and width of the restored image."""
         return self.task.size(self.image.size, self.clean.size if self.clean else None)
 
+    @property
+    def grid(self) -> Grid | None:
+        """The tiles of the image; None where it is fitted whole."""
+        return Grid(self.image.size, self.settings.side) if self.settings.side else None
+
+    @property
+    def fits(self) -> int:
+        """The number of fits of one run."""
+        return len(self.grid) if self.grid else 1
+
+    @property
+    def step_size(self) -> tuple[int, int]:
+        """Height and width of what one step sees."""
+        return self.grid.shape if self.grid else self.size
+
     def open_store(self) -> Store:
         """The store where it is now: where it is fitted, or already packed."""
         return open_store(self.folder if is_root(Path(self.folder)) else self.store)
@@ -158,10 +174,10 @@ class Job:
     def cost(self) -> Cost:
         """What a step takes; some losses and optimisers take several passes."""
         s = self.settings
-        height, width = self.size
+        size = height, width = self.step_size
         # through a forward model whole images are compared, also where a step sees few pixels
         pixels = height * width if self.task.forward_model else s.batch
-        one = cost(s, self.image.channels, self.size, pixels)
+        one = cost(s, self.image.channels, size, pixels)
         optimizer, passes = OPTIMIZERS.find(s.optimizer), s.parsed_loss.passes
         return one._replace(
             flops=passes * optimizer.passes * one.flops,

@@ -37,12 +37,20 @@ class Plan:
     job: Job
     store: Store
     missing: tuple[int, ...]
+    whole: str = ""  # of a tile: the store of the picture
 
     def runs(self, parallel: int) -> list[RunJob]:
         """The runs to do, with `parallel` of them at once on this machine."""
         job = self.job
         return [
-            RunJob(job.folder, k, job.settings, self._hardware(k, parallel), job.start_of(k))
+            RunJob(
+                job.folder,
+                k,
+                job.settings,
+                self._hardware(k, parallel),
+                job.start_of(k),
+                f"{self.whole}/run-{k}" if self.whole else "",
+            )
             for k in self.missing
         ]
 
@@ -121,7 +129,11 @@ def _resume(job: Job, store: Store) -> Plan:
                 "another -o to keep both, or -f to overwrite"
             )
             raise DipError(msg)
-    return Plan(job, store, missing_runs(store, job.settings))
+    missing = missing_runs(store, job.settings)
+    if job.settings.side and any(runs[k]["status"] == "complete" for k in missing if k in runs):
+        msg = f"{path} is a complete fit in tiles, which cannot go on: -f begins anew"
+        raise DipError(msg)
+    return Plan(job, store, missing)
 
 
 def missing_runs(store: Store, settings: Settings) -> tuple[int, ...]:
@@ -142,6 +154,8 @@ def _adopt(settings: Settings, requested: Settings, recorded: Settings) -> Setti
         changes["task"] = recorded.task
     if not requested.save_every and not requested.save_at:
         changes |= {"save_every": recorded.save_every, "save_at": recorded.save_at}
+    if requested.tile == AUTO:
+        changes["tile"] = recorded.tile
     if requested.lipschitz == AUTO:
         changes["lipschitz"] = recorded.lipschitz
     if settings.optimizer == recorded.optimizer and settings.sampling():

@@ -22,7 +22,7 @@ class TextProgress:
         self._display = _notebook_display()
 
     def __call__(self, news: News) -> None:
-        self._runs[news.job.label] = news
+        self._runs[news.label] = news
         now = time.monotonic()
         if now - self._drawn < SECONDS and news.status == "running":
             return
@@ -36,8 +36,7 @@ class TextProgress:
             sys.stderr.flush()
 
     def _line(self) -> str:
-        done = sum(max(news.iteration, 0) for news in self._runs.values())
-        total = sum(news.job.settings.iterations for news in self._runs.values())
+        done, total = map(sum, zip(*(n.progress for n in self._runs.values()), strict=True))
         filled = WIDTH * done // max(total, 1)
         last = next(reversed(self._runs.values()))
         words = f"[{'#' * filled}{'.' * (WIDTH - filled)}] {done}/{total}"

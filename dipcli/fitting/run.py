@@ -49,6 +49,7 @@ class RunJob:
     settings: Settings
     hardware: Hardware
     start: str = ""  # the run whose weights it begins with
+    whole: str = ""  # of a tile: the label of the run that it is a part of
 
     @property
     def seed(self) -> int:
@@ -75,6 +76,17 @@ class News:
     status: str = "running"
     error: str = ""
     trace: str = ""
+    tiles: tuple[int, int] | None = None  # of the run that this is a tile of: complete, and all
+
+    @property
+    def label(self) -> str:
+        """What goes on: the run, or the one that it is a tile of."""
+        return self.job.whole or self.job.label
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How much is done, of how much: iterations, or tiles."""
+        return self.tiles or (max(self.iteration, 0), self.job.settings.iterations)
 
 
 Tell = Callable[[News], None]

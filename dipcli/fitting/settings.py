@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dipcli.arrays import Floats
 from dipcli.errors import UsageError, named
+from dipcli.fitting import tiles
 from dipcli.fitting.checks import check_bounds, check_names, typed
 from dipcli.fitting.code import REGISTRIES
 from dipcli.fitting.presets import DEFAULT_PRESET, preset_values
@@ -86,6 +87,12 @@ class Settings(NetworkSettings):
         "page with those of the page before; of several images, each with those of the image "
         "before.",
         metavar="previous|STORE/run-K",
+    )
+    tile: str = option(
+        "0",
+        "Fit overlapping tiles of this side and join them: less memory and time; 0: the whole "
+        "picture; auto: tiles of 256 where the picture has more than 400,000 pixels.",
+        metavar="auto|SIDE|0",
     )
     runs: int = option(
         1, "Number of fits of each image, each with its own seed.", low=1, high=10000, bits=False
@@ -161,6 +168,7 @@ class Settings(NetworkSettings):
         for part in (self.parsed_task, self.parsed_loss, optimizer, rule):
             if part is not None:
                 part.check(self)
+        tiles.check(self)
         if self.start and self.start != PREVIOUS and "://" in self.start:
             msg = f"--start must be previous or a run of a store on this machine, not {self.start}"
             raise UsageError(msg)
@@ -185,6 +193,11 @@ class Settings(NetworkSettings):
     def pixelwise(self) -> bool:
         """Whether a step sees some pixels alone; a forward model needs the whole image."""
         return self.architecture.by_pixel and self.parsed_task.forward_model is None
+
+    @property
+    def side(self) -> int:
+        """The side of the tiles; 0 for none, and before the picture has settled it."""
+        return 0 if self.tile == AUTO else int(self.tile)
 
     def sources(self) -> dict[str, dict[str, str]]:
         """Where the code comes from that is not the project's own, by setting: file and sha256."""
@@ -266,7 +279,9 @@ class Settings(NetworkSettings):
         from dipcli.fitting import bound
         from dipcli.measure.noise import noise_level
 
-        settings = self.shallower(size, fixed=fixed_depth)
+        side = tiles.settled(self, task, size)
+        size = tiles.Grid(size, side).shape if side else size
+        settings = replace(self, tile=str(side)).shallower(size, fixed=fixed_depth)
         every = settings.save_every or (0 if settings.save_at else settings.auto_every)
         stop, when = settings.stop, settings.sampling()
         if stop == "auto":  # the samples are the estimate, whatever the task

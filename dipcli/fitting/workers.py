@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from dipcli import signals
 from dipcli.fitting.run import News, RunJob, Stopped, Tell, do_run, mark_failed
@@ -77,48 +77,84 @@ def do_run_alone(job: RunJob) -> News:
 
 
 def _do_in_processes(jobs: Sequence[RunJob], parallel: int, tell: Tell, stopped: Stopped) -> None:
-    """Do each run in a process of its own. It is spawned: a fork would copy half of torch's
-    threads.
-
-    Its pipe brings its news, and tells it to stop. An Event would need a semaphore in /dev/shm,
-    which some containers lack.
-    """
-    context = multiprocessing.get_context("spawn")
+    """Do the runs in processes that take one after the other."""
     todo = list(jobs)
-    told: set[Pipe] = set()
-    busy: dict[Pipe, tuple[RunJob, SpawnProcess]] = {}
-    try:
-        while todo or busy:
+    with _Team() as team:
+        while todo or team.busy:
             if stopped():
                 todo.clear()
-                for pipe in busy.keys() - told:
-                    told.add(pipe)
-                    with suppress(OSError):  # it has just ended
-                        pipe.send(None)
-            for job in startable(todo, (job for job, _ in busy.values()))[: parallel - len(busy)]:
+                team.stop()
+            for job in startable(todo, team.busy.values())[: parallel - len(team.busy)]:
                 todo.remove(job)
-                ours, theirs = context.Pipe()
-                process = context.Process(
-                    target=_work, args=(job, theirs, os.getpid()), name=f"dip run-{job.run}"
-                )
-                with _bare_main():
-                    process.start()
-                theirs.close()
-                busy[ours] = job, process
-            ready = wait(list(busy), PATIENCE)
-            for pipe in [pipe for pipe in busy if pipe in ready]:
-                try:
-                    news = pipe.recv()
-                except (EOFError, OSError):
-                    job, process = busy.pop(pipe)
-                    process.join()
-                    if not process.exitcode:
-                        continue
-                    news = _lost(job, process.exitcode)
+                team.begin(job)
+            for news in team.news():
                 tell(news)
-    finally:
-        for _, process in busy.values():  # left over only where an error ends this loop
-            process.kill()
+
+
+class _Team:
+    """Processes that wait for runs. They are spawned: a fork would copy half of torch's threads.
+
+    The pipe of a worker brings its news, and gives it the next run or, by None, its end. An Event
+    would need a semaphore in /dev/shm, which some containers lack.
+    """
+
+    def __init__(self) -> None:
+        self.busy: dict[Pipe, RunJob] = {}
+        self._processes: dict[Pipe, SpawnProcess] = {}
+        self._told: set[Pipe] = set()  # to end
+
+    def begin(self, job: RunJob) -> None:
+        """Give a run to a worker that has none."""
+        idle = self._processes.keys() - self.busy.keys()
+        pipe = idle.pop() if idle else self._hire()
+        self.busy[pipe] = job
+        self._send(pipe, job)
+
+    def stop(self) -> None:
+        """Tell all to end after the present step."""
+        for pipe in self._processes.keys() - self._told:
+            self._told.add(pipe)
+            self._send(pipe, None)
+
+    def news(self) -> Iterator[News]:
+        """What the workers have told; wait a little if nothing."""
+        ready = wait(list(self.busy), PATIENCE)
+        for pipe in [pipe for pipe in self.busy if pipe in ready]:
+            try:
+                news = pipe.recv()
+            except (EOFError, OSError):
+                process = self._processes.pop(pipe)
+                process.join()
+                news = _lost(self.busy[pipe], process.exitcode or 0)
+            if news.status != "running":
+                del self.busy[pipe]
+            yield news
+
+    def _hire(self) -> Pipe:
+        """A new worker, by our end of its pipe."""
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, os.getpid()), name="dip worker")
+        with _bare_main():
+            process.start()
+        theirs.close()
+        self._processes[ours] = process
+        return ours
+
+    def _send(self, pipe: Pipe, message: RunJob | None) -> None:
+        with suppress(OSError):  # it has died, which its pipe tells too
+            pipe.send(message)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.busy:
+            self.stop()
+        for process in self._processes.values():
+            if self.busy:  # an error ends this
+                process.kill()
+            process.join()
 
 
 def _lost(job: RunJob, code: int) -> News:
@@ -143,7 +179,7 @@ def _bare_main() -> Iterator[None]:
         sys.modules["__main__"] = script
 
 
-def _work(job: RunJob, pipe: Pipe, parent: int) -> None:
+def _work(pipe: Pipe, parent: int) -> None:
     """What a worker does. The parent handles signals, and says when to stop."""
     for number in signals.STOPPING:
         signal.signal(number, signal.SIG_IGN)
@@ -157,4 +193,13 @@ def _work(job: RunJob, pipe: Pipe, parent: int) -> None:
         except BrokenPipeError:  # the parent is gone; `stopped` sees that too
             return
 
-    do_run(job, tell, stopped)
+    while (job := _next(pipe)) is not None:
+        do_run(job, tell, stopped)
+
+
+def _next(pipe: Pipe) -> RunJob | None:
+    try:
+        job: RunJob | None = pipe.recv()
+    except (EOFError, OSError):  # the parent is gone
+        return None
+    return job

@@ -1,7 +1,7 @@
 """The trajectory store: written crash-safe, read one frame at a time, from a folder, zip or URL."""
 
 from dipcli.store.attributes import pixels_digest
-from dipcli.store.create import delete_store, recover_store
+from dipcli.store.create import delete_store, make_group, recover_store, remove_folder
 from dipcli.store.layout import Status
 from dipcli.store.parts import (
     image_part,
@@ -29,12 +29,14 @@ __all__ = [
     "is_root",
     "is_store_name",
     "keep_inputs",
+    "make_group",
     "open_store",
     "pack",
     "pixels_digest",
     "read_image",
     "read_run",
     "recover_store",
+    "remove_folder",
     "runs_part",
     "split_name",
 ]

@@ -65,6 +65,17 @@ def delete_store(path: Path) -> None:
         disk.remove(partial)
 
 
+def make_group(folder: Path) -> None:
+    """Make a folder of stores in a store, if there is none."""
+    if not (folder / META).exists():
+        disk.put(folder / META, group_metadata())
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete a folder of a store that is not needed any more."""
+    disk.remove(folder)
+
+
 def _hidden(folder: Path, kind: str = "") -> Path:
     """The name, beside a store, of what is not the store yet or no more."""
     return folder.with_name(f".{folder.name}.{os.getpid()}{kind}{PARTIAL}")

@@ -30,6 +30,7 @@ class Task(Spec):
     stop: ClassVar[str] = "auto"  # what --stop auto is; rules know noise, not other damage
     noise: ClassVar[float | None] = None  # of the target, where its finest detail does not tell
     denoises: ClassVar[bool] = False  # the target is the image plus noise
+    by_tiles: ClassVar[bool] = False  # a piece of the image can be restored alone
     undoes: ClassVar[str] = ""  # the degradation that it is for
     resembles: ClassVar[bool] = True  # the target is an image like the restored one
 

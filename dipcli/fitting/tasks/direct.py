@@ -15,6 +15,7 @@ class Denoise(Task):
     """Fit the image as it is, and stop before the noise is fitted"""
 
     name = "denoise"
+    by_tiles = True
     denoises = True
 
 
@@ -22,6 +23,7 @@ class Inpaint(Task):
     """Fill in unknown pixels, and keep the known ones as they are"""
 
     name = "inpaint"
+    by_tiles = True
     stop = "none"
     denoises = True
 
@@ -39,6 +41,7 @@ class Dejpeg(Task):
     """
 
     name = "dejpeg"
+    by_tiles = True
     stop = "none"
     undoes = "jpeg"
 
