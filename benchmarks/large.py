@@ -61,7 +61,9 @@ def measure(pictures: Sequence[str], size: int, tile: str) -> Iterator[dict[str,
         clean = Image(picture(name, size)[None], scale=CAMERA, dtype=np.dtype(np.uint16))
         noisy = corrupt(clean, NOISE)
         sigma = noise_level(noisy.pixels)
-        nlm = denoise_nl_means(noisy.pixels[0], sigma=sigma, h=0.8 * sigma, patch_size=5)[None]
+        nlm = denoise_nl_means(
+            noisy.pixels[0], sigma=sigma, h=0.8 * sigma, patch_size=5, patch_distance=6
+        )[None]
         with TemporaryDirectory() as folder:
             row = fit(clean, noisy, Path(folder), tile)
         figures = {"noisy": psnr(noisy.pixels, clean.pixels), "nlm": psnr(nlm, clean.pixels)}

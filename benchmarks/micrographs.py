@@ -71,14 +71,20 @@ def _cells(shape: tuple[int, int, int], rng: np.random.Generator) -> Floats:
     volume = np.full(shape, 0.05, np.float32)
     texture = gaussian_filter(rng.standard_normal(shape), (1, 2, 2))
     texture = (0.5 + 0.15 * texture / texture.std()).astype(np.float32)
-    grid = np.ogrid[tuple(slice(side) for side in shape)]
     for _ in range(max(3, shape[1] * shape[2] // 1500)):
         middle = [rng.uniform(0, side) for side in shape]
         radii = (rng.uniform(3, 6), rng.uniform(7, 16), rng.uniform(7, 16))
+        box = tuple(
+            slice(max(0, int(m - r)), int(m + r) + 2) for m, r in zip(middle, radii, strict=True)
+        )
+        grid = np.ogrid[
+            tuple(slice(b.start, min(b.stop, n)) for b, n in zip(box, shape, strict=True))
+        ]
         far = sum(((g - m) / r) ** 2 for g, m, r in zip(grid, middle, radii, strict=True))
         level = np.float32(rng.uniform(0.5, 1))
-        volume = np.where(far < 1, np.maximum(volume, level * texture), volume)
-        volume = np.where(far < 0.12, np.maximum(volume, level), volume)
+        part = volume[box]  # a view
+        part[:] = np.where(far < 1, np.maximum(part, level * texture[box]), part)
+        part[:] = np.where(far < 0.12, np.maximum(part, level), part)
     return volume
 
 

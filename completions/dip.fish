@@ -559,7 +559,7 @@ complete -c dip -n '__dip_in corrupt --progress' -l progress -d 'Form of progres
 complete -c dip -n '__dip_in corrupt -h --help' -s h -l help -d 'Show this message and exit.'
 
 complete -c dip -n '__dip_argument fit 1 more' -F -a '(__dip_fill $__dip_place_image)'
-complete -c dip -n '__dip_in fit -o --output' -s o -l output -d 'Store to write; a template of {stem} {dir} {page} {seed} {arch}.' -r -F
+complete -c dip -n '__dip_in fit -o --output' -s o -l output -d 'Store to write; a template of {stem} {name} {dir} {page} {seed} {arch}.' -r -F
 complete -c dip -n '__dip_in fit --image' -l image -d 'Restored image to write; a template that may have {run} too.' -r -F
 complete -c dip -n '__dip_in fit --std' -l std -d 'Image of the standard deviation over runs, or over samples of sgld, to write; a template as --image.' -r -F
 complete -c dip -n '__dip_in fit --clean' -l clean -d 'Ground truth, for PSNR and SSIM only.' -r -F -a '(__dip_fill $__dip_place_image)'

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import itertools
 import json
+import os
 import random
 import signal
 import time
@@ -391,6 +392,28 @@ def test_a_signal_from_outside_ends_workers(start_dip, dip, tmp_path):
         assert run.attrs["status"] == "interrupted"
         assert len(run.step_loss) >= run.iterations[-1]
         assert not np.isnan(run.step_loss).any()
+
+
+def test_workers_take_one_run_after_the_other(dip, tmp_path):
+    line = ("fit", *LONG, "--iterations", "2", "--runs", "5", "--jobs", "2", "-q", "-o", "t.zarr")
+    dip(*line)
+    workers = {run.attrs["pid"] for run in runs_of(tmp_path / "t.zarr")}
+    assert len(workers) == 2
+
+
+def test_a_worker_that_dies_fails_its_run_and_is_replaced(start_dip, tmp_path):
+    options = (*LONG, *ENDLESS, "--runs", "3", "--jobs", "2", "-o", "t.zarr")
+    process = start_dip("fit", *options)
+    wait_for_frames(tmp_path / "t.zarr", process)
+    os.kill(runs_of(tmp_path / "t.zarr")[0].attrs["pid"], signal.SIGKILL)
+    while not (tmp_path / "t.zarr" / "run-2").exists():  # a new worker has taken the third run
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert b"its process ended by SIGKILL" in err
+    statuses = [run.attrs["status"] for run in runs_of(tmp_path / "t.zarr")]
+    assert statuses == ["failed", "interrupted", "interrupted"]
 
 
 def test_a_second_writer_is_told_who_is_first(start_dip, dip, tmp_path):

@@ -720,6 +720,25 @@ def test_a_folder_of_stacks_comes_back_as_it_was(dip, tmp_path):
     assert max(path.stat().st_mtime_ns for path in out.rglob("*")) < before
 
 
+def test_a_folder_of_stacks_comes_back_under_its_own_names(dip, tmp_path):
+    (tmp_path / "in").mkdir()
+    array = ngff.numbers("zyx", "uint16", (9, 12))
+    sizes = {"PhysicalSizeX": 0.1, "PhysicalSizeY": 0.2, "PhysicalSizeZ": 0.5}
+    options = {"metadata": {"axes": "ZYX", **sizes}, "photometric": "minisblack"}
+    tifffile.imwrite(tmp_path / "in/one.ome.tif", array, **options)
+    ngff.write(tmp_path / "in/two.ome.zarr", array, "zyx", "0.5")
+    dip("fit", *sorted((tmp_path / "in").iterdir()), *FAST, "--image", "out/{name}")
+    assert names(tmp_path / "out") == ["one.ome.tif", "two.ome.zarr"]
+    with tifffile.TiffFile(tmp_path / "out/one.ome.tif") as file:
+        series = file.series[0]
+        assert (series.axes, series.shape, series.dtype) == ("ZYX", array.shape, "uint16")
+        pixels = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]["Pixels"]
+        assert {name: pixels[name] for name in sizes} == sizes
+    numbers, axes = ngff.level(tmp_path / "out/two.ome.zarr")
+    assert ("".join(axes), numbers.shape, numbers.dtype) == ("zyx", array.shape, "uint16")
+    assert ngff.scale(tmp_path / "out/two.ome.zarr") == ngff.scale(tmp_path / "in/two.ome.zarr")
+
+
 def test_a_fit_of_an_image_keeps_it_in_its_store(path, dip, tmp_path):
     ngff.write(path, ngff.numbers("cyx", "uint16", (9, 12)), "cyx", channels=3)
     dip("fit", path, *FAST, "-o", "traj.zarr")

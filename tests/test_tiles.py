@@ -202,3 +202,21 @@ def test_a_complete_fit_in_tiles_cannot_be_extended(large, dip):
     line = ("fit", "noisy.tif", *LINE, "--tile", "64", "-o", "t.zarr")
     dip(*line)
     assert "-f begins anew" in dip(*line, "--iterations", "9", code=1).stderr.decode()
+
+
+def test_an_interrupted_fit_gives_back_the_tiles_that_it_has(large):
+    def interrupt(news):
+        if news.tiles and news.tiles[0] == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    options = {"iterations": 3, "width": (4,), "depth": 2, "tile": "64", "jobs": "1"}
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+    try:
+        result = dipcli.fit("noisy.tif", progress=interrupt, **options)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert result.status == "interrupted"
+    noisy = dipcli.read("noisy.tif").pixels
+    assert result.image.pixels.shape == noisy.shape
+    unchanged = result.image.pixels == noisy
+    assert 0.05 < unchanged.mean() < 0.8  # tiles that were not begun

@@ -32,6 +32,7 @@ EXAMPLES = (
     "dip fit holes.png --image restored.png",
     "dip fit small.png --task sr:4 --image large.png",
     "dip fit a.png b.png --runs 2 -o '{stem}.zarr'",
+    "dip fit stacks/* --image 'restored/{name}'",
     "dip fit noisy.png --arch mynets:Siren -o siren.zarr",
     "dip fit noisy.png --optimizer sgld --iterations 20000 --image mean.png --std spread.tif",
     "dip corrupt builtin:astronaut crop:64x64 gaussian:25 | dip fit --image - > restored.png",
@@ -52,7 +53,7 @@ def fit(
         "IMAGE", "Image files, builtin:NAME, parts of stores; - is stdin."
     ),
     output: str | None = option(
-        "Store to write; a template of {stem} {dir} {page} {seed} {arch}.", None, "-o"
+        "Store to write; a template of {stem} {name} {dir} {page} {seed} {arch}.", None, "-o"
     ),
     image: str | None = option("Restored image to write; a template that may have {run} too."),
     std: str | None = option(

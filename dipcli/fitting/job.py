@@ -20,6 +20,8 @@ from dipcli.nets.cost import Cost, cost
 from dipcli.registry import MEASURES, OPTIMIZERS
 from dipcli.store import Store, image_part, is_root, open_store, recover_store
 
+STORE = re.compile(r"([^/]+?)(?:\.ome)?\.zarr(?:\.zip)?/(.+)")  # and a part of it
+
 
 @dataclass(frozen=True)
 class Job:
@@ -202,6 +204,7 @@ def template_fields(source: str, page: int, settings: Settings, total: int) -> d
     """
     return {
         "stem": stem(source),
+        "name": file_name(source),
         "dir": "." if source.startswith("builtin:") else str(Path(source).parent),
         "page": f"{page:0{len(str(total))}}",
         "seed": settings.seed,
@@ -209,12 +212,22 @@ def template_fields(source: str, page: int, settings: Settings, total: int) -> d
     }
 
 
+def file_name(name: str) -> str:
+    """The name with its extension: `a/noisy.ome.tif` -> noisy.ome.tif.
+
+    What is not read from an image file is written as TIFF, which keeps every depth.
+    """
+    path = Path(name.rstrip("/"))
+    from_image = path.suffix and not name.startswith("builtin:") and not STORE.search(name)
+    return path.name if from_image else f"{stem(name)}.tif"
+
+
 def stem(name: str) -> str:
     """`a/noisy.ome.tif` -> noisy; `builtin:triangle:0.5` -> triangle-0.5."""
     if name.startswith("builtin:"):
         return name.removeprefix("builtin:").replace(":", "-")
     path = Path(name.rstrip("/"))
-    part = re.search(r"([^/]+?)(?:\.ome)?\.zarr(?:\.zip)?/(.+)", name)
+    part = STORE.search(name)
     if part:  # of a store
         return f"{part[1]}-{part[2].replace('/', '-').replace('@', '-')}"
     return re.sub(r"(.)\.ome$", r"\1", path.stem, flags=re.IGNORECASE) or path.name

@@ -107,6 +107,29 @@ def forget(folder: str) -> None:
     remove_folder(Path(folder) / FOLDER)
 
 
+def so_far(job: Job) -> Floats | None:
+    """What a first run that was interrupted has restored; where no tile has begun, the target."""
+    grid, folder = Grid(job.image.size, job.settings.side), Path(job.folder) / FOLDER
+    if not folder.exists():
+        return None
+    pieces = [_present(folder / tile.name, job.image.pixels[:, *tile.slices]) for tile in grid]
+    return job.task.estimate(grid.blend(pieces), job.image.pixels)
+
+
+def _present(folder: Path, target: Floats) -> Floats:
+    """The estimate of a tile, its running mean, its last frame, or its target."""
+    if not (folder / "run-0").exists():
+        return target
+    with open_store(str(folder)) as store:
+        run = store.run(0)
+        if (estimate := run.estimate) is not None:
+            return estimate
+        checkpoint, saved = run.read_checkpoint(), run.iterations
+        if checkpoint is not None and "mean" in checkpoint.arrays:
+            return np.asarray(checkpoint.arrays["mean"], np.float32)
+        return run.frame(int(saved[-1])) if len(saved) else target
+
+
 # -- putting tiles together ------------------------------------------------------------------------
 
 

@@ -1,6 +1,6 @@
 """Names of outputs, made from templates, and the images of `dip fit --image` and `--std`.
 
-A template has the fields `{stem} {dir} {page} {run} {seed} {arch}`.
+A template has the fields `{stem} {name} {dir} {page} {run} {seed} {arch}`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from dipcli.images import Image, is_up_to_date
 from dipcli.images.writer import EXTENSIONS, extension_of
 from dipcli.store import pixels_digest
 
-FIELDS = ("stem", "dir", "page", "run", "seed", "arch")
-OF_INPUTS = ("stem", "dir", "page")  # what tells one input from another
+FIELDS = ("stem", "name", "dir", "page", "run", "seed", "arch")
+OF_INPUTS = ("stem", "name", "dir", "page")  # what tells one input from another
 DEFAULT, DEFAULT_OF_PAGES = "{stem}.zarr", "{stem}-p{page}.zarr"
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from dipcli.arrays import Floats
 from dipcli.errors import DipError
 from dipcli.fitting.job import Job
+from dipcli.fitting.mosaic import so_far
 from dipcli.fitting.plan import missing_runs
 from dipcli.fitting.settings import Settings
 from dipcli.images import Image, Scale
@@ -27,7 +28,7 @@ class Result:
     std: Image | None  # the spread over samples or runs
     psnr: float | None  # of the estimate against the clean image, in dB
     ssim: float | None
-    iteration: int | None  # the one whose output or running mean is the estimate
+    iteration: int | None  # the one whose output or running mean is the estimate; of tiles the last
     rule: str  # the stopping rule that chose it
     status: str  # complete, interrupted or failed
     seconds: float
@@ -47,6 +48,8 @@ def read_result(job: Job) -> Result:
     store = job.open_store()
     runs = store.runs
     attrs = [run.attrs for run in runs]
+    if not runs and job.grid and (pixels := so_far(job)) is not None:
+        return _of_tiles(job, pixels, store)
     if not runs or any(a["status"] == "failed" for a in attrs):
         error = next((a.get("error") for a in attrs if a.get("error")), "no run was begun")
         msg = f"{job.name}: {error}"
@@ -72,6 +75,24 @@ def read_result(job: Job) -> Result:
     if not job.store:
         store.close()
     return result
+
+
+def _of_tiles(job: Job, pixels: Floats, store: Store) -> Result:
+    """The result of a fit in tiles that was interrupted."""
+    nothing: dict[str, Any] = dict.fromkeys(("average", "std", "psnr", "ssim", "iteration"))
+    image, rule = job.image.with_pixels(pixels), job.settings.stop
+    if not job.store:
+        store.close()
+    kept = store if job.store else None
+    return Result(
+        image=image,
+        rule=rule,
+        status="interrupted",
+        seconds=0.0,
+        settings=job.settings,
+        store=kept,
+        **nothing,
+    )
 
 
 def _latest(store: Store) -> tuple[Image, int]:
