@@ -62,7 +62,7 @@ def run_jobs(
             workers.submit_all(runs, executor, hear, stopped)
         else:
             workers.do_all(runs, min(parallel, len(runs)), hear, stopped)
-        _join(cut)
+        _join(plans, cut)
     return [p.job for p in plans]
 
 
@@ -87,14 +87,15 @@ def _cut(
     return work, cut
 
 
-def _join(cut: Sequence[tuple[Plan, Sequence[Plan]]]) -> None:
+def _join(plans: Sequence[Plan], cut: Sequence[tuple[Plan, Sequence[Plan]]]) -> None:
     """Put tiles together where all are complete."""
     for whole, tiles in cut:
-        if is_ready(tiles):
+        if is_ready(whole, tiles):
             join(whole)
-    if all(is_complete(whole.job) for whole, _ in cut):  # else a page may begin with these weights
-        for whole, _ in cut:
-            forget(whole.job.folder)
+    wholes = [plan.job for plan in plans if plan.job.grid]
+    if all(is_complete(job) for job in wholes):  # else a page may begin with these weights
+        for job in wholes:
+            forget(job.folder)
 
 
 class _Tiles:

@@ -8,6 +8,7 @@ own in the folder `tiles` of the picture's store until all are complete.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,14 +38,25 @@ def tile_plans(whole: Plan, parallel: int) -> list[Plan]:
     make_group(folder)
     grid = Grid(job.image.size, job.settings.side)
     first = max(grid, key=lambda tile: _detail(job.image.pixels[:, *tile.slices]))
+    before = Path(job.previous) / FOLDER if job.start_of(0) and job.previous else None
+    if before and not before.exists():
+        msg = f"{job.previous} is complete, and its tiles are deleted: fit all pages in one call"
+        raise DipError(msg)
     plans = []
-    for tile in sorted(grid, key=lambda tile: tile != first):
-        begin = {} if tile == first else {"start": PREVIOUS, "previous": str(folder / first.name)}
-        if job.settings.start == PREVIOUS and job.previous:  # with the same tile of the page before
-            begin = {"previous": f"{job.previous}/{FOLDER}/{tile.name}"}
-        opened = plan(_tile_job(job, tile, folder, parallel / len(grid), **begin), force=False)
-        missing = tuple(k for k in opened.missing if k in whole.missing)
-        plans.append(replace(opened, missing=missing, whole=job.folder))
+    with ExitStack() as undo:
+        for tile in sorted(grid, key=lambda tile: tile != first):
+            if before:  # with the same tile of the page before
+                begin = {"previous": str(before / tile.name)}
+            elif tile == first:
+                begin = {}
+            else:
+                begin = {"start": PREVIOUS, "previous": str(folder / first.name)}
+            tile_job = _tile_job(job, tile, folder, parallel / len(grid), **begin)
+            opened = plan(tile_job, force=False)
+            undo.callback(opened.store.close)
+            missing = tuple(k for k in opened.missing if k in whole.missing)
+            plans.append(replace(opened, missing=missing, whole=job.folder))
+        undo.pop_all()
     return plans
 
 
@@ -89,12 +101,12 @@ def _detail(pixels: Floats) -> float:
     return float(np.nan_to_num(np.nanvar(means))) if np.isfinite(means).any() else -1.0
 
 
-def is_ready(plans: Sequence[Plan]) -> bool:
-    """Whether all runs of all tiles are complete."""
+def is_ready(whole: Plan, tiles: Sequence[Plan]) -> bool:
+    """Whether the runs that a picture lacks are complete in all tiles."""
     return all(
-        p.store.run(k).attrs["status"] == "complete" if _has(p.store, k) else False
-        for p in plans
-        for k in range(p.job.settings.runs)
+        _has(tile.store, k) and tile.store.run(k).attrs["status"] == "complete"
+        for tile in tiles
+        for k in whole.missing
     )
 
 

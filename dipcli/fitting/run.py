@@ -135,6 +135,7 @@ class _Driver:
             model=task.forward_model,
             noise=task.noise,
             warm=start is not None,
+            others=not job.whole,
         )
         visible, hardware = self.watch.visible, job.hardware
         self.fit = Fit(

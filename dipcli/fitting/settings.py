@@ -91,7 +91,7 @@ class Settings(NetworkSettings):
     tile: str = option(
         "0",
         "Fit overlapping tiles of this side and join them: less memory and time; 0: the whole "
-        "picture; auto: tiles of 256 where the picture has more than 400,000 pixels.",
+        "picture; auto: tiles of 272 where the picture has more than 400,000 pixels.",
         metavar="auto|SIDE|0",
     )
     runs: int = option(

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from dipcli.fitting.settings import Settings
     from dipcli.fitting.tasks import Task
 
-AUTO_SIDE = 256  # of the tiles of --tile auto (docs/large.md)
+AUTO_SIDE = 272  # of the tiles of --tile auto (docs/large.md)
 AUTO_PIXELS = 400_000  # a picture of more is cut
 SMALLEST = 64
 MULTIPLE = 16  # sides that the levels of a network halve without a rest
-OVERLAP = 8  # a side has this many times the overlap
+OVERLAP = 16  # a side has this many times the overlap
 
 Size = tuple[int, int]  # height and width
 

@@ -46,11 +46,12 @@ class Watch:
         model: ForwardModel | None = None,
         noise: float | None = None,
         warm: bool = False,
+        others: bool = True,
     ) -> None:
         """The output has that `size`, and goes through the model to be compared with the target.
 
         `noise` is that of the target, where its finest detail does not tell; `warm` says that the
-        fit starts with the weights of another.
+        fit starts with the weights of another. Without `others` only the active rule watches.
         """
         active = parse(stop)
         self.active = None if active is None else active.name
@@ -68,7 +69,7 @@ class Watch:
         self._held_out = rng.choice(known, count, replace=False)
         # a rule that holds pixels out changes the fit, so it is only watched where it is active
         kinds = {name: kind for name, kind in RULES.items() if not kind.holds_out}
-        self.rules: dict[str, Rule] = {name: kind() for name, kind in kinds.items()}
+        self.rules: dict[str, Rule] = {n: kind() for n, kind in kinds.items()} if others else {}
         if active is not None:
             self.rules[active.name] = active
         estimated = noise_level(target) if noise is None else noise
