@@ -615,7 +615,7 @@ complete -c dip -n '__dip_in fit --stop' -l stop -d 'Stopping rule: ends the fit
 complete -c dip -n '__dip_in fit --full' -l full -d 'Run to the last iteration; the stopping rule only chooses the estimate.'
 complete -c dip -n '__dip_in fit --seed' -l seed -d 'Random seed of weights, input and noise; run K uses SEED + K.' -r -f
 complete -c dip -n '__dip_in fit --start' -l start -d 'Begin with the weights of another fit instead of random ones. previous: of a stack, each page with those of the page before; of several images, each with those of the image before.' -r -f -a 'previous'
-complete -c dip -n '__dip_in fit --tile' -l tile -d 'Fit overlapping tiles of this side and join them: less memory and time; 0: the whole picture; auto: tiles of 256 where the picture has more than 400,000 pixels.' -r -f -a 'auto 0'
+complete -c dip -n '__dip_in fit --tile' -l tile -d 'Fit overlapping tiles of this side and join them: less memory and time; 0: the whole picture; auto: tiles of 272 where the picture has more than 400,000 pixels.' -r -f -a 'auto 0'
 complete -c dip -n '__dip_in fit --runs' -l runs -d 'Number of fits of each image, each with its own seed.' -r -f
 complete -c dip -n '__dip_in fit --time' -l time -d 'Stop the fit after this time.' -r -f
 complete -c dip -n '__dip_in fit --save-every' -l save-every -d 'Save a frame every K iterations; 0: about a hundred frames.' -r -f
