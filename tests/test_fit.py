@@ -203,12 +203,12 @@ def test_names_that_would_clash(dip):
         ("a/x.png", "b/x.png"),
         ("builtin:camera", "builtin:coins", "--image", "x.png", "-o", "{stem}.zarr"),
         ("builtin:camera", "-o", "-", "--image", "-"),
-        ("builtin:camera", "-o", "{name}.zarr"),
+        ("builtin:camera", "-o", "{other}.zarr"),
     ):
         done = dip("fit", *words, *TINY, "--iterations", "1", code=None)
         assert done.returncode in (1, 2)
         assert not done.stdout
-    assert dip("fit", "builtin:camera", "-o", "{name}.zarr", code=2).stderr.count(b"no field")
+    assert dip("fit", "builtin:camera", "-o", "{other}.zarr", code=2).stderr.count(b"no field")
 
 
 def test_one_bad_image_of_several(dip, tmp_path):

@@ -443,7 +443,7 @@ def test_std_of_a_single_image_is_refused_before_the_fit(dip, tmp_path, noisy):
         (("--std", "s.tif", "--optimizer", "sgld", "--burn-in", "3"), b"needs two samples"),
         (("--std", "-", "--image", "-", "--runs", "2"), b"stdout"),
         (("--std", "a.png", "--image", "a.png", "--runs", "2"), b"two outputs would be named"),
-        (("--std", "{name}.tif", "--runs", "2"), b"there is no field {name}"),
+        (("--std", "{other}.tif", "--runs", "2"), b"there is no field {other}"),
     ):
         done = dip(*line, *words, code=2)
         assert why in b" ".join(done.stderr.replace("│".encode(), b"").split()), words

@@ -1,4 +1,4 @@
-"""Several runs at once, each in a process with threads of its own."""
+"""Several runs at once, in processes that take one after the other."""
 
 from __future__ import annotations
 
