@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from dipcli.fitting.run import _Disk
+from dipcli.fitting.disk import Disk
 from dipcli.store import Store, open_store
 from tests.warm import ROOT, environment
 
@@ -265,7 +265,7 @@ def test_nothing_is_written_after_a_write_that_failed():
         raise OSError(errno.ENOSPC, "No space left on device")
 
     def write():
-        with _Disk() as disk:
+        with Disk() as disk:
             disk.do(fail)
             disk.do(calls.append, "checkpoint")
             disk.wait()

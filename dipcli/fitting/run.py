@@ -8,9 +8,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +18,7 @@ import numpy.typing as npt
 from dipcli import machine
 from dipcli.arrays import Floats
 from dipcli.errors import DipError
+from dipcli.fitting.disk import Disk
 from dipcli.fitting.divergence import check_image, check_loss
 from dipcli.fitting.hardware import Hardware
 from dipcli.fitting.recording import Recorder
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 CHECKPOINT_SECONDS = 60.0
 FIRST_CHECKPOINT_SECONDS = 10.0
 NEWS_SECONDS = 0.25
-WRITES_AHEAD = 4  # calls that may wait for the disk; each may hold an image
 
 
 @dataclass(frozen=True)
@@ -166,7 +164,7 @@ class _Driver:
 
     def run(self) -> None:
         """Restore the last checkpoint if there is one, and run the loop."""
-        with self._open() as self.writer, _Disk() as self.disk:
+        with self._open() as self.writer, Disk() as self.disk:
             recorder = Recorder(
                 self.settings,
                 self.writer,
@@ -315,37 +313,3 @@ class _Driver:
         self.disk.do(self.writer.finish, status, seconds=seconds, **attrs)
         self.disk.wait()
         self.tell(News(self.job, self.fit.iteration, math.nan, self.psnr, status))
-
-
-class _Disk(ThreadPoolExecutor):
-    """A thread that makes calls, in order; what one raises comes out at a later call.
-
-    After an error no further call is made: a checkpoint after a frame that was not written would
-    resume without it.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(1)
-        self._waiting: deque[Future[Any]] = deque()
-        self._error: BaseException | None = None
-
-    def do(self, call: Callable[..., Any], *args: Any, **named: Any) -> None:
-        self._waiting.append(self.submit(self._call, call, *args, **named))
-        while len(self._waiting) > WRITES_AHEAD or (self._waiting and self._waiting[0].done()):
-            self._waiting.popleft().result()
-
-    def _call(self, call: Callable[..., Any], *args: Any, **named: Any) -> None:
-        if self._error is not None:
-            raise self._error
-        try:
-            call(*args, **named)
-        except BaseException as error:
-            self._error = error
-            raise
-
-    def wait(self) -> None:
-        while self._waiting:
-            self._waiting.popleft().result()
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown(cancel_futures=True)
