@@ -329,6 +329,14 @@ LOSSES = Registry(
     sure="terms:Sure",
 )
 
+NOISES = Registry(
+    "noise",
+    "fitting",
+    words=("auto",),
+    gaussian="noise:Gaussian",
+    poisson_gaussian="noise:PoissonGaussian",
+)
+
 OPTIMIZERS = Registry(
     "optimizer",
     "fitting.optimizers",

@@ -39,6 +39,8 @@ def announce(fits: Iterable[tuple[Job, int]], parallel: int) -> Iterator[tuple[s
             ),
             False,
         )
+        if job.requested.noise != settings.noise and job.domain:
+            yield f"{name}: the image has the noise of a camera: --noise {settings.noise}", False
         if advice := _advice(job, time):
             yield f"{name}: {advice}", False
         hardware = ", ".join(f"{name} {value}" for name, value in costs(job, parallel).items())

@@ -146,8 +146,17 @@ def frames(
     try:
         flash = None if job.flash is None else job.flash.pixels
         start = read_start(job.start_of(0), job.settings) if job.start_of(0) else None
-        seed, more = job.settings.seed, {"size": job.size}
-        loop = Fit(job.image.pixels, job.settings, seed, hardware, **more, flash=flash, start=start)
+        target, domain = job.image.pixels, job.domain
+        loop = Fit(
+            domain.stabilised(target) if domain else target,
+            job.settings,
+            job.settings.seed,
+            hardware,
+            size=job.size,
+            flash=flash,
+            start=start,
+            domain=domain,
+        )
         for frame in loop.frames():
             if job.settings.architecture.by_pixel:
                 frame.image  # noqa: B018 - computed now: later the network is another

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dipcli.errors import DipError, UsageError
+from dipcli.fitting.anscombe import Anscombe
 from dipcli.fitting.code import refuse_unnamed_code
 from dipcli.fitting.settings import PREVIOUS, Settings
 from dipcli.fitting.tasks import Task
@@ -142,6 +143,11 @@ class Job:
     @property
     def task(self) -> Task:
         return self.settings.parsed_task
+
+    @property
+    def domain(self) -> Anscombe | None:
+        """Where the noise of the image is the same everywhere; None: it is already."""
+        return self.settings.domain(self.image.scale)
 
     @property
     def fields(self) -> dict[str, Any]:

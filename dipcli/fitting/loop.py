@@ -23,6 +23,7 @@ from torch import Tensor
 from dipcli import machine
 from dipcli.arrays import Floats
 from dipcli.errors import DipError
+from dipcli.fitting.anscombe import Anscombe
 from dipcli.fitting.hardware import Hardware
 from dipcli.fitting.objective import Objective
 from dipcli.fitting.optimizers.base import Optimizer, fill
@@ -62,11 +63,22 @@ class Frame:
 
     @cached_property
     def image(self) -> Floats:
-        """The output of the network, (channel, y, x)."""
-        return _numpy(self.output)
+        """The image, (channel, y, x)."""
+        return self._fit.pixels(self.fitted)
 
     @cached_property
     def average(self) -> Floats | None:
+        """The image of the running mean of all outputs up to this one; None without a mean."""
+        mean = self.fitted_average
+        return None if mean is None else self._fit.pixels(mean)
+
+    @cached_property
+    def fitted(self) -> Floats:
+        """The output of the network, (channel, y, x): the image, before --noise is undone."""
+        return _numpy(self.output)
+
+    @cached_property
+    def fitted_average(self) -> Floats | None:
         """The running mean of all outputs up to this one, (channel, y, x); None without a mean."""
         mean = self._fit.mean_with(self.output, self._mean, self.iteration)
         return None if mean is None else _numpy(mean)
@@ -106,15 +118,18 @@ class Fit:
         size: Size | None = None,
         flash: Floats | None = None,
         start: Start | None = None,
+        domain: Anscombe | None = None,
     ) -> None:
         """`size` is that of the output, where the task leaves it open; `flash` a second image.
 
-        With `start`, the fit begins with the weights and the input of another one.
+        With `start`, the fit begins with the weights and the input of another one. With a
+        `domain`, the target is in it, and so are the outputs; images are not.
         """
         self.settings = settings
         self.iteration = 0
         self.pending_output: Tensor | None = None  # (channel, y, x), where the step computed it
         self.previous_mean: Tensor | None = None  # of the outputs before the present one
+        self._domain = domain
         self._hardware = hardware or Hardware.choose(settings)
         self._device = device = torch.device(self._hardware.device)
         self._seed = seed
@@ -217,6 +232,10 @@ class Fit:
             with torch.no_grad(), self._reproducible():
                 self.pending_output = self._image(self._z)[0]
         return self.pending_output
+
+    def pixels(self, values: Floats) -> Floats:
+        """The image of an output, or of a mean of outputs."""
+        return self._domain.restored(values) if self._domain else values
 
     def mean_with(self, output: Tensor, mean: Tensor | None, iteration: int) -> Tensor | None:
         """The running mean with one more output in it, (channel, y, x)."""

@@ -124,12 +124,13 @@ def so_far(job: Job) -> Floats | None:
     grid, folder = Grid(job.image.size, job.settings.side), Path(job.folder) / FOLDER
     if not folder.exists():
         return None
-    pieces = [_present(folder / tile.name, job.image.pixels[:, *tile.slices]) for tile in grid]
+    pieces = [_present(job, folder / tile.name, tile) for tile in grid]
     return job.task.estimate(grid.blend(pieces), job.image.pixels)
 
 
-def _present(folder: Path, target: Floats) -> Floats:
+def _present(job: Job, folder: Path, tile: Tile) -> Floats:
     """The estimate of a tile, its running mean, its last frame, or its target."""
+    target = job.image.pixels[:, *tile.slices]
     if not (folder / "run-0").exists():
         return target
     with open_store(str(folder)) as store:
@@ -138,7 +139,8 @@ def _present(folder: Path, target: Floats) -> Floats:
             return estimate
         checkpoint, saved = run.read_checkpoint(), run.iterations
         if checkpoint is not None and "mean" in checkpoint.arrays:
-            return np.asarray(checkpoint.arrays["mean"], np.float32)
+            mean = np.asarray(checkpoint.arrays["mean"], np.float32)
+            return job.domain.restored(mean) if job.domain else mean
         return run.frame(int(saved[-1])) if len(saved) else target
 
 

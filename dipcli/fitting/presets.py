@@ -32,6 +32,7 @@ def fast(task: Task, arch: str = "dip") -> dict[str, Any]:  # noqa: ARG001
         "average": 0.99,
         "average_warmup": 4,
         "tile": "auto",
+        "noise": "auto",
     }
     if ARCHITECTURES.parse(arch).levelled:
         values |= {"width": (16, 32, 64, 64), "depth": 4}

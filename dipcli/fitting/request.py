@@ -12,10 +12,11 @@ from typing import Any
 from dipcli.arrays import Bools
 from dipcli.degrade.mask import MaskFile
 from dipcli.errors import DipError, UsageError
-from dipcli.fitting import outputs, tasks
+from dipcli.fitting import noise, outputs, tasks
 from dipcli.fitting.code import refuse_unnamed_code
 from dipcli.fitting.job import Job, template_fields
 from dipcli.fitting.settings import Settings
+from dipcli.fitting.tasks import Task
 from dipcli.images import Image
 from dipcli.images.scale import clip_outliers
 from dipcli.images.stack import Mask, total_pages
@@ -47,12 +48,25 @@ class Request:
         values = template_fields(source, page, self.settings(), 1)
         return MaskFile(outputs.fill(self.mask or "", values), self.mask_invert).unknown(size)
 
+    def noise_of(self, pages: Sequence[Image], task: Task) -> str:
+        """The noise of the pages of a file, estimated where the settings leave it open."""
+        settings = self.settings(task=str(task))
+        if settings.noise != noise.AUTO:
+            return settings.noise
+        return noise.estimated(settings, [page.pixels for page in pages], pages[0].scale)
+
     def job(
-        self, source: str, image: Image, template: str | None, pages: Sequence[Image] = ()
+        self,
+        source: str,
+        image: Image,
+        template: str | None,
+        pages: Sequence[Image] = (),
+        noise: str = "",
     ) -> Job:
         """The job of an image, one of the `pages` of a file; `template` names its store.
 
-        Its settings are those of the preset, of its task and of its size.
+        `noise` is that of all pages; "" if it is not estimated yet. The settings of the job are
+        those of the preset, of its task and of its size.
         """
         requested, clean, total = self.settings(), self.clean, total_pages(pages)
         values = template_fields(source, image.page, requested, total)
@@ -66,8 +80,10 @@ class Request:
         flash = read_reference(task.path, image, "--task flash") if task.path else None
         size = task.size(image.size, clean.size if clean else None)
         fixed = "depth" in self.options or "stride" in self.options
-        settings = self.settings(task=str(task))
-        settings = settings.settle(task, size, image.pixels, fixed_depth=fixed)
+        settings = self.settings(task=str(task), noise=noise or self.noise_of([image], task))
+        domain = settings.domain(image.scale)
+        target = domain.stabilised(image.pixels) if domain else image.pixels
+        settings = settings.settle(task, size, target, fixed_depth=fixed)
         store = outputs.fill(template or "", values)
         hidden = self.scratch / f"{next(_numbers)}-{values['stem']}-p{image.page}.zarr"
         folder = str(hidden) if store in ("", "-") else store.removesuffix(".zip")
@@ -113,8 +129,10 @@ def read_jobs(
                 tell(
                     f"{name} records that it was made by {hint[0]}; --task {hint[1]} would undo it"
                 )
+            task = tasks.resolve(request.settings().task, pages[0], name)
+            common = request.noise_of(pages, task)
             for page in pages:
-                job = request.job(name, page, store, pages)
+                job = request.job(name, page, store, pages, common)
                 job = before = job.after(before)
                 levels = job.settings.depth
                 if levels < request.settings(task=str(job.task)).depth:

@@ -105,8 +105,10 @@ def _latest(store: Store) -> tuple[Image, int]:
     part = f"{run.name}@last" if len(saved) else "target"
     checkpoint = run.read_checkpoint()
     if checkpoint is not None and "mean" in checkpoint.arrays:
-        image = image_part(store, part).with_pixels(checkpoint.arrays["mean"])
-        return image, int(checkpoint.attrs["iteration"])
+        image, mean = image_part(store, part), checkpoint.arrays["mean"]
+        domain = Settings(like=run.attrs["config"]).domain(image.scale)
+        restored = image.with_pixels(domain.restored(mean) if domain else mean)
+        return restored, int(checkpoint.attrs["iteration"])
     if not len(saved):
         msg = f"{run.label} was interrupted before its first frame: there is no image yet"
         raise DipError(msg)

@@ -26,7 +26,7 @@ from dipcli.fitting.settings import Settings
 from dipcli.fitting.start import Start, read_start
 from dipcli.fitting.stopping.watch import Watch
 from dipcli.measure.quality import psnr, ssim
-from dipcli.store import RunWriter, Status, Store
+from dipcli.store import RunWriter, Status, Store, image_part
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -123,21 +123,30 @@ class _Driver:
         self.settings = settings = job.settings
         self.target, self.clean = target, clean = store.target, store.clean
         self.task = task = settings.parsed_task
+        domain = settings.domain(image_part(store, "target").scale)
+        # what the network is fitted to
+        self.fitted = domain.stabilised(target) if domain else target
         size = task.size(target.shape[1:], None if clean is None else clean.shape[1:])
         self.size = (len(target), *size)
         self.origin = start = self._origin()
         self.watch = Watch(
             settings.stop,
-            target,
+            self.fitted,
             size=size,
             model=task.forward_model,
             noise=task.noise,
             warm=start is not None,
             others=not job.whole,
         )
-        visible, hardware = self.watch.visible, job.hardware
         self.fit = Fit(
-            visible, settings, job.seed, hardware, size=size, flash=store.flash, start=start
+            self.watch.visible,
+            settings,
+            job.seed,
+            job.hardware,
+            size=size,
+            flash=store.flash,
+            start=start,
+            domain=domain,
         )
         # where a step sees a few pixels, the whole image would cost more than the step
         self.watches = not settings.pixelwise or self.watch.active is not None
@@ -272,19 +281,21 @@ class _Driver:
             self._save(frame)
         self._refuse_divergence(frame)
         mean, samples = frame.average, frame.samples
-        estimate = self.watch.estimate if samples is None else samples.mean()
-        if estimate is None:  # no rule was to choose, or none has chosen yet
+        chosen = self.watch.estimate if samples is None else samples.mean()
+        if chosen is None:  # no rule was to choose, or none has chosen yet
             estimate = frame.image if mean is None else mean
+        else:
+            estimate = self.fit.pixels(chosen)
         self.disk.do(self.writer.write_image, "estimate", self.task.estimate(estimate, self.target))
         if mean is not None:
             self.disk.do(self.writer.write_image, "average", mean)
         if samples is not None and samples.taken > 1:
             std = self.task.spread(samples.std(), self.target)
             self.disk.do(self.writer.write_image, "std", std)
-        chosen = self.watch.chosen
+        at = self.watch.chosen
         stop = {
             "rule": self.watch.active or "none",
-            "iteration": frame.iteration if chosen is None else chosen,
+            "iteration": frame.iteration if at is None else at,
             "reason": reason,
         }
         verdicts = self.watch.verdicts()
@@ -297,7 +308,7 @@ class _Driver:
         self.disk.wait()
         run = self.store.run(self.job.run)
         first = run.frame(int(run.iterations[0]))
-        check_image(frame.image, first, self.target, frame.error, frame.iteration, lr)
+        check_image(frame.fitted, first, self.fitted, frame.error, frame.iteration, lr)
 
     def _state(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         """The state of the fit and of the rules that watch it."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dipcli.arrays import Floats
 from dipcli.errors import UsageError, named
-from dipcli.fitting import tiles
+from dipcli.fitting import noise, tiles
 from dipcli.fitting.checks import check_bounds, check_names, typed
 from dipcli.fitting.code import REGISTRIES
 from dipcli.fitting.presets import DEFAULT_PRESET, preset_values
@@ -25,8 +25,10 @@ from dipcli.nets.architecture import AUTO, PER_LEVEL, NetworkSettings, option
 from dipcli.registry import LOSSES, MEASURES, OPTIMIZERS, PRESETS
 
 if TYPE_CHECKING:
+    from dipcli.fitting.anscombe import Anscombe
     from dipcli.fitting.losses.base import Loss
     from dipcli.fitting.tasks import Task
+    from dipcli.images import Scale
 
 PREVIOUS = "previous"  # of --start
 SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -80,6 +82,12 @@ class Settings(NetworkSettings):
     )
     seed: int = option(
         0, "Random seed of weights, input and noise; run K uses SEED + K.", low=0, high=2**62
+    )
+    noise: str = option(
+        "gaussian",
+        "Noise of the image; that of a camera (poisson-gaussian, in the numbers of the file) is "
+        "made the same everywhere for the fit; auto: estimated from the image.",
+        metavar="auto|gaussian|poisson-gaussian:GAIN[,read=R][,offset=O]",
     )
     start: str = option(
         "",
@@ -168,6 +176,7 @@ class Settings(NetworkSettings):
         for part in (self.parsed_task, self.parsed_loss, optimizer, rule):
             if part is not None:
                 part.check(self)
+        noise.check(self)
         tiles.check(self)
         if self.start and self.start != PREVIOUS and "://" in self.start:
             msg = f"--start must be previous or a run of a store on this machine, not {self.start}"
@@ -188,6 +197,10 @@ class Settings(NetworkSettings):
         with named("--loss"):
             loss: Loss = LOSSES.parse(self.loss)
         return loss
+
+    def domain(self, scale: Scale) -> Anscombe | None:
+        """Where the noise of an image on this scale is the same everywhere; None: it is already."""
+        return noise.parse(self.noise).domain(scale)
 
     @property
     def pixelwise(self) -> bool:

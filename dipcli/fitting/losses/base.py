@@ -65,6 +65,7 @@ class Loss(Spec):
     """The base of all losses."""
 
     needs_whole_image: ClassVar[bool] = False  # it cannot do with some pixels of the image
+    of_values: ClassVar[bool] = False  # it looks at the values of an image as they are
     exact: ClassVar[bool] = False  # it looks at changes that bfloat16 would round off
     passes: ClassVar[int] = 1  # through the network, for each step
 
@@ -101,6 +102,7 @@ def adapt(name: str, thing: Any) -> type[Loss]:
         """Where pixels are unknown, the target that the function gets is the output itself."""
 
         needs_whole_image: ClassVar[bool] = True
+        of_values: ClassVar[bool] = True
         original: ClassVar[Any] = staticmethod(thing)
 
         def __call__(self, output: Tensor, target: Any) -> Tensor:

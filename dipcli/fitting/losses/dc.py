@@ -28,6 +28,7 @@ class Dc(Loss):
 
     name = "dc"
     needs_whole_image = True
+    of_values = True
     sigma: float = value(0, above=True)
 
     def __call__(self, output: Tensor, target: Target) -> Tensor:

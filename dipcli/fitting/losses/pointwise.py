@@ -57,6 +57,7 @@ class Poisson(Loss):
     """
 
     name = "poisson"
+    of_values = True
 
     def __call__(self, output: Tensor, target: Target) -> Tensor:
         q, y = (x.clamp(min=0) + DARK for x in (output, target.values))

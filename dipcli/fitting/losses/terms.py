@@ -52,6 +52,7 @@ class Sure(Mse):
 
     name = "sure"
     needs_whole_image = True
+    of_values = True
     exact = True
     passes = 2  # both are descended
     sigma: float = value(0, above=True)

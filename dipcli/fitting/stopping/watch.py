@@ -104,7 +104,7 @@ class Watch:
         if frame.iteration <= self._until:
             return
         self._until = frame.iteration
-        output, mean = frame.image, frame.average
+        output, mean = frame.fitted, frame.fitted_average
         best = output if mean is None else mean
         projected = best if self.projection is None else self.projection(best)
         residual: Floats = self._target - projected  # as far as the target shows it
