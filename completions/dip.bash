@@ -107,6 +107,7 @@ _dip_knows() {
                 '--stop = @rule'
                 '--full'
                 '--seed ='
+                '--noise = @fit_noise'
                 '--start = previous'
                 '--tile = auto 0'
                 '--runs ='
@@ -386,12 +387,19 @@ _dip_place() {
             place=(
                 'auto'
                 'none'
-                'whiteness'
+                'whiteness:<LAG>'
                 'es-wmv'
                 'es-emv'
                 'blur-sharp'
                 'discrepancy:<SIGMA>'
                 'self-validation'
+            )
+            ;;
+        @fit_noise)
+            place=(
+                'auto'
+                'gaussian'
+                'poisson-gaussian:<GAIN[,read=R][,offset=O]>'
             )
             ;;
         @fit_save_at)

@@ -160,6 +160,7 @@ set -g __dip_valued \
     'fit --batch' \
     'fit --stop' \
     'fit --seed' \
+    'fit --noise' \
     'fit --start' \
     'fit --tile' \
     'fit --runs' \
@@ -360,12 +361,17 @@ set -g __dip_place_loss \
 set -g __dip_place_rule \
     'auto' \
     'none' \
-    'whiteness Stop when the residual is white: neighbouring pixels are no longer positively correlated' \
+    'whiteness:<LAG> Stop when the residual is white: neighbouring pixels are no longer positively correlated' \
     'es-wmv Stop at the least variance of the outputs over 100 iterations' \
     'es-emv Stop at the least variance of the outputs about their running mean' \
     'blur-sharp Stop when the ratio of blur and sharpness no longer changes' \
     'discrepancy:<SIGMA> Stop when the mean squared error is that of noise of SIGMA/255; estimated if not given' \
     'self-validation Stop at the least error at one pixel in fifty that the fit does not see'
+
+set -g __dip_place_fit_noise \
+    'auto' \
+    'gaussian' \
+    'poisson-gaussian:<GAIN[,read=R][,offset=O]>'
 
 set -g __dip_place_fit_save_at \
     ',' \
@@ -614,6 +620,7 @@ complete -c dip -n '__dip_in fit --batch' -l batch -d 'Pixels per step (relunet 
 complete -c dip -n '__dip_in fit --stop' -l stop -d 'Stopping rule: ends the fit and chooses the estimate; from the list of rules below, auto or none.' -r -f -a '(__dip_fill $__dip_place_rule)'
 complete -c dip -n '__dip_in fit --full' -l full -d 'Run to the last iteration; the stopping rule only chooses the estimate.'
 complete -c dip -n '__dip_in fit --seed' -l seed -d 'Random seed of weights, input and noise; run K uses SEED + K.' -r -f
+complete -c dip -n '__dip_in fit --noise' -l noise -d 'Noise of the image; that of a camera (poisson-gaussian, in the numbers of the file) is made the same everywhere for the fit; auto: estimated from the image.' -r -f -a '(__dip_fill $__dip_place_fit_noise)'
 complete -c dip -n '__dip_in fit --start' -l start -d 'Begin with the weights of another fit instead of random ones. previous: of a stack, each page with those of the page before; of several images, each with those of the image before.' -r -f -a 'previous'
 complete -c dip -n '__dip_in fit --tile' -l tile -d 'Fit overlapping tiles of this side and join them: less memory and time; 0: the whole picture; auto: tiles of 272 where the picture has more than 400,000 pixels.' -r -f -a 'auto 0'
 complete -c dip -n '__dip_in fit --runs' -l runs -d 'Number of fits of each image, each with its own seed.' -r -f

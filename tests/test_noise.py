@@ -6,12 +6,14 @@ import signal
 import numpy as np
 import pytest
 import tifffile
+from scipy.ndimage import gaussian_filter
 
 import dipcli
 from dipcli.errors import UsageError
 from dipcli.fitting.anscombe import Anscombe
+from dipcli.fitting.stopping.whiteness import neighbours
 from dipcli.images import Scale
-from dipcli.measure.noise import camera_noise
+from dipcli.measure.noise import _PARABOLAS, BLOCK, _correlation, camera_noise, noise_reach
 from dipcli.store import open_store
 
 NET = {"arch": "dip", "width": (4,), "depth": 2, "input_noise": 0.0, "average": 0.5}
@@ -202,3 +204,61 @@ def test_what_looks_at_the_values_as_they_are_goes_with_gaussian_noise_only(nois
 def test_a_published_preset_fits_the_image_as_it_is(noisy):
     assert dipcli.Settings("ulyanov").noise == "gaussian"
     assert dipcli.Settings().noise == "auto"
+
+
+# -- noise that neighbours share -------------------------------------------------------------------
+
+
+def blurred(image, sigma):
+    """An image with noise of 25/255 that was smoothed."""
+    noise = np.random.default_rng(4).standard_normal(image.pixels.shape)
+    noise = gaussian_filter(noise, (0, sigma, sigma), mode="wrap")
+    pixels = image.pixels + 25 / 255 * noise / noise.std()
+    return image.with_pixels(np.clip(pixels, 0, 1).astype(np.float32))
+
+
+@pytest.mark.parametrize("name", ["camera", "astronaut"])
+@pytest.mark.parametrize(("sigma", "lag"), [(0.6, 2), (1.0, 3)])
+def test_noise_that_neighbours_share_is_found_before_the_fit(name, sigma, lag):
+    image = dipcli.corrupt(dipcli.read(f"builtin:{name}"), "crop:256x256")
+    assert noise_reach([blurred(image, sigma).pixels]) == lag
+    for noise in ("gaussian:10", "gaussian:25", "poisson:30", "impulse:0.1", "poisson-gaussian:8"):
+        assert noise_reach([dipcli.corrupt(image, noise).pixels]) == 1
+
+
+def test_the_correlation_of_white_noise_is_0_at_every_lag():
+    blocks = np.random.default_rng(5).standard_normal((4000, BLOCK * BLOCK))
+    rest = blocks - (blocks @ _PARABOLAS) @ _PARABOLAS.T
+    for lag in (1, 2, 3, 4):
+        assert abs(_correlation(rest.reshape(-1, BLOCK, BLOCK), lag)) < 0.005
+
+
+def test_with_few_blocks_or_unknown_pixels_nothing_is_claimed():
+    pixels = np.random.default_rng(6).random((1, 48, 48)).astype(np.float32)
+    assert noise_reach([gaussian_filter(pixels, (0, 1, 1))]) == 1
+    assert noise_reach([np.full((1, 128, 128), np.nan, np.float32)]) == 1
+
+
+def test_the_rule_for_shared_noise_is_taken_and_said(here, dip):
+    image = dipcli.corrupt(dipcli.read("builtin:camera"), "crop:96x96")
+    dipcli.write("n.tif", blurred(image, 0.6))
+    line = ("fit", "n.tif", *LINE, "--iterations", "2", "--noise", "auto", "-o", "t.zarr")
+    said = " ".join(dip(*line).stderr.decode().split())
+    assert "neighbouring pixels share noise: --stop whiteness:2" in said
+    with open_store("t.zarr") as store:
+        assert store.run(0).attrs["config"]["stop"] == "whiteness:2"
+        assert store.run(0).attrs["stop"]["rule"] == "whiteness"
+    assert "share noise" not in dip(*line[:-1], "s.zarr", "--stop", "none").stderr.decode()
+
+
+def test_whiteness_compares_pixels_that_are_lag_apart():
+    noise = np.random.default_rng(7).standard_normal((1, 64, 64))
+    pairs = np.repeat(noise, 2, axis=2).astype(np.float32)  # each pixel twice along x
+    assert neighbours(pairs, 1)[1] > 0.4
+    assert abs(neighbours(pairs, 2)[1]) < 0.05
+    y, x = neighbours(pairs, 3)
+    products = pairs[:, :, 3:] * pairs[:, :, :-3]
+    assert x == pytest.approx(products.mean() / np.square(pairs).mean(), rel=1e-5)
+    assert y == pytest.approx(
+        (pairs[:, 3:] * pairs[:, :-3]).mean() / np.square(pairs).mean(), rel=1e-5
+    )

@@ -41,6 +41,8 @@ def announce(fits: Iterable[tuple[Job, int]], parallel: int) -> Iterator[tuple[s
         )
         if job.requested.noise != settings.noise and job.domain:
             yield f"{name}: the image has the noise of a camera: --noise {settings.noise}", False
+        if job.requested.stop == "auto" != settings.stop and settings.stop.startswith("whiteness:"):
+            yield f"{name}: neighbouring pixels share noise: --stop {settings.stop}", False
         if advice := _advice(job, time):
             yield f"{name}: {advice}", False
         hardware = ", ".join(f"{name} {value}" for name, value in costs(job, parallel).items())

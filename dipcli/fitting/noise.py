@@ -62,11 +62,26 @@ def parse(text: str) -> Noise:
     return noise
 
 
-def estimated(settings: Settings, pages: Sequence[Floats], scale: Scale) -> str:
-    """The noise of the pages of a file, (channel, y, x) each, as --noise writes it."""
+def settled(settings: Settings, pages: Sequence[Floats], scale: Scale) -> dict[str, str]:
+    """The settings that the noise decides of the pages of a file, (channel, y, x) each."""
+    from dipcli.measure.noise import noise_reach
+
+    text = settings.noise
+    if text == AUTO:
+        text = "gaussian" if _unsuited(settings) else _estimated(pages, scale)
+    stop, task = settings.stop, settings.parsed_task
+    if stop == AUTO == task.stop and not settings.sampling():
+        domain = parse(text).domain(scale)
+        reach = noise_reach([domain.stabilised(p) for p in pages] if domain else pages)
+        stop = f"whiteness:{reach}" if reach > 1 else AUTO
+    return {"noise": text, "stop": stop}
+
+
+def _estimated(pages: Sequence[Floats], scale: Scale) -> str:
+    """The noise of some pages, as --noise writes it."""
     from dipcli.measure.noise import camera_noise
 
-    found = None if _unsuited(settings) else camera_noise(pages)
+    found = camera_noise(pages)
     if found is None:
         return Gaussian.name
     gain = found.gain * scale.scale

@@ -156,8 +156,9 @@ def _adopt(settings: Settings, requested: Settings, recorded: Settings) -> Setti
         changes |= {"save_every": recorded.save_every, "save_at": recorded.save_at}
     if requested.tile == AUTO:
         changes["tile"] = recorded.tile
-    if requested.noise == AUTO:
-        changes["noise"] = recorded.noise
+    for name in ("noise", "stop"):
+        if getattr(requested, name) == AUTO:
+            changes[name] = getattr(recorded, name)
     if requested.lipschitz == AUTO:
         changes["lipschitz"] = recorded.lipschitz
     if settings.optimizer == recorded.optimizer and settings.sampling():

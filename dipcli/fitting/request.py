@@ -48,12 +48,10 @@ class Request:
         values = template_fields(source, page, self.settings(), 1)
         return MaskFile(outputs.fill(self.mask or "", values), self.mask_invert).unknown(size)
 
-    def noise_of(self, pages: Sequence[Image], task: Task) -> str:
-        """The noise of the pages of a file, estimated where the settings leave it open."""
+    def settled(self, pages: Sequence[Image], task: Task) -> dict[str, str]:
+        """The noise and the rule for it, where the settings leave them to the pages of a file."""
         settings = self.settings(task=str(task))
-        if settings.noise != noise.AUTO:
-            return settings.noise
-        return noise.estimated(settings, [page.pixels for page in pages], pages[0].scale)
+        return noise.settled(settings, [page.pixels for page in pages], pages[0].scale)
 
     def job(
         self,
@@ -61,12 +59,12 @@ class Request:
         image: Image,
         template: str | None,
         pages: Sequence[Image] = (),
-        noise: str = "",
+        settled: Mapping[str, str] | None = None,
     ) -> Job:
         """The job of an image, one of the `pages` of a file; `template` names its store.
 
-        `noise` is that of all pages; "" if it is not estimated yet. The settings of the job are
-        those of the preset, of its task and of its size.
+        Its settings are those of the preset, of its task and of its size, and what is `settled` by
+        all pages.
         """
         requested, clean, total = self.settings(), self.clean, total_pages(pages)
         values = template_fields(source, image.page, requested, total)
@@ -80,7 +78,8 @@ class Request:
         flash = read_reference(task.path, image, "--task flash") if task.path else None
         size = task.size(image.size, clean.size if clean else None)
         fixed = "depth" in self.options or "stride" in self.options
-        settings = self.settings(task=str(task), noise=noise or self.noise_of([image], task))
+        settled = self.settled([image], task) if settled is None else settled
+        settings = self.settings(task=str(task), **settled)
         domain = settings.domain(image.scale)
         target = domain.stabilised(image.pixels) if domain else image.pixels
         settings = settings.settle(task, size, target, fixed_depth=fixed)
@@ -130,9 +129,9 @@ def read_jobs(
                     f"{name} records that it was made by {hint[0]}; --task {hint[1]} would undo it"
                 )
             task = tasks.resolve(request.settings().task, pages[0], name)
-            common = request.noise_of(pages, task)
+            settled = request.settled(pages, task)
             for page in pages:
-                job = request.job(name, page, store, pages, common)
+                job = request.job(name, page, store, pages, settled)
                 job = before = job.after(before)
                 levels = job.settings.depth
                 if levels < request.settings(task=str(job.task)).depth:

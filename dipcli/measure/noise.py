@@ -16,6 +16,12 @@ LEAST_STEP = 1e-4  # of brightness between two classes
 RISING = 0.84  # the part of the slopes that must rise; of Gaussian noise at most 0.83 do
 PIXELS = 4_000_000  # of all pages, that are looked at
 TINY = 1e-12
+BLOCK = 16  # the side of the blocks of which the flattest show the noise alone
+BLOCKS = 16  # with fewer, texture is taken for noise
+FLATTEST = 0.1  # of all blocks
+SHARED = 0.36  # the correlation of neighbours from which they share noise; texture has less
+APART = 0.15  # the correlation of pixels that are far enough apart
+FARTHEST = 4
 
 
 def noise_level(target: Floats) -> float:
@@ -82,3 +88,52 @@ def _detail(image: Floats) -> tuple[Floats, Floats]:
     detail: Floats = np.abs(corner - right - below + across) / 2
     mean: Floats = np.float32(1 / 4) * (corner + right + below + across)
     return detail, mean
+
+
+def noise_reach(pages: Sequence[Floats]) -> int:
+    """How far apart pixels (channel, y, x) are that share no noise; 1: neighbours share none.
+
+    It is measured in the blocks that vary least, as far as a parabola does not describe them: there
+    is next to nothing but noise. What reaches further than four pixels is not told from the image.
+    """
+    step = -(-len(pages) // max(1, PIXELS // pages[0].size))
+    blocks = np.concatenate([_blocks(page) for page in pages[::step]])
+    if len(blocks) < BLOCKS:
+        return 1
+    rest = blocks - (blocks @ _PARABOLAS) @ _PARABOLAS.T
+    power = np.square(rest).sum(axis=1)
+    flattest = np.argsort(power, kind="stable")[: max(4, round(FLATTEST * len(rest)))]
+    chosen = rest[flattest].reshape(-1, BLOCK, BLOCK)
+    correlations = [_correlation(chosen, lag) for lag in range(1, FARTHEST + 1)]
+    apart = [lag for lag, c in enumerate(correlations, 1) if c < APART]
+    return apart[0] if apart and correlations[0] > SHARED else 1
+
+
+def _blocks(page: Floats) -> Doubles:
+    """The blocks of all channels without unknown pixels, (n, BLOCK * BLOCK)."""
+    height, width = (side // BLOCK * BLOCK for side in page.shape[1:])
+    cut = page[:, :height, :width].reshape(len(page), height // BLOCK, BLOCK, -1, BLOCK)
+    blocks = cut.transpose(0, 1, 3, 2, 4).reshape(-1, BLOCK * BLOCK).astype(np.float64)
+    return blocks[np.isfinite(blocks).all(axis=1)]
+
+
+def _parabolas() -> Doubles:
+    """An orthonormal basis of the polynomials of two degrees on a block, (BLOCK * BLOCK, 6)."""
+    y, x = np.mgrid[:BLOCK, :BLOCK].reshape(2, -1) / BLOCK
+    basis: Doubles = np.linalg.qr(np.stack([y**0, y, x, y * x, y**2, x**2], axis=1))[0]
+    return basis
+
+
+_PARABOLAS = _parabolas()
+
+
+def _correlation(blocks: Doubles, lag: int) -> float:
+    """That of pixels so far apart, of y and x the larger, over what is expected of white noise."""
+    left = (np.eye(BLOCK * BLOCK) - _PARABOLAS @ _PARABOLAS.T).reshape((BLOCK,) * 4)
+    near, far, every = slice(-lag), slice(lag, None), slice(None)
+    found = []
+    for one, other in ((near, every), (far, every)), ((every, near), (every, far)):
+        product = (blocks[:, *one] * blocks[:, *other]).sum() / np.square(blocks).sum()
+        white = np.einsum("yxyx->", left[*one, *other]) / (BLOCK * BLOCK - 6)
+        found.append((product - white) * BLOCK / (BLOCK - lag))
+    return float(max(found))

@@ -15,6 +15,7 @@ import numpy as np
 
 from dipcli.arrays import Floats
 from dipcli.fitting.stopping.base import Observation, Rule
+from dipcli.spec import value
 
 # The threshold, over the root of the pixels, which is the scatter of white noise (docs/stopping.md)
 SCATTER = 3.5
@@ -25,9 +26,13 @@ class Whiteness(Rule):
     """Stop when the residual is white: neighbouring pixels are no longer positively correlated
 
     It is the first iteration at which the correlation along both axes, once positive, is negative.
+    Pixels are compared that are LAG apart: 1, or more where near ones share noise.
     """
 
     name = "whiteness"
+    lag: int = value(
+        1, 64, default=1, label="LAG"
+    )  # how far apart the pixels are, where nearer ones share noise
     alike: bool = field(default=False, init=False)
 
     def warm(self) -> None:
@@ -35,15 +40,15 @@ class Whiteness(Rule):
         self.alike = True
 
     def see(self, observation: Observation) -> bool:
-        correlation = max(neighbours(observation.residual))
+        correlation = max(neighbours(observation.residual, self.lag))
         pixels = int(np.count_nonzero(np.isfinite(observation.residual[0])))
         self.alike |= correlation > 0
         self.sure = self.alike and correlation < -SCATTER / math.sqrt(max(pixels, 1))
         return self.sure and self.choose(observation.iteration)
 
 
-def neighbours(residual: Floats) -> tuple[float, float]:
-    """The correlation of pixels (channel, y, x) with the next ones along y, and along x."""
+def neighbours(residual: Floats, lag: int = 1) -> tuple[float, float]:
+    """The correlation of pixels (channel, y, x) with those `lag` further along y, and along x."""
     known = np.isfinite(residual)
     r = np.where(known, residual, 0)
     power = float(np.vdot(r, r)) / max(int(np.count_nonzero(known)), 1)
@@ -53,7 +58,7 @@ def neighbours(residual: Floats) -> tuple[float, float]:
         products = float(np.einsum("cyx,cyx->", r[last], r[first]))
         return products / pairs / power if pairs and power else np.nan
 
-    every, but_last, but_first = slice(None), slice(-1), slice(1, None)
+    every, but_last, but_first = slice(None), slice(-lag), slice(lag, None)
     return (
         with_next((every, but_last), (every, but_first)),
         with_next((every, every, but_last), (every, every, but_first)),
