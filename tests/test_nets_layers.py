@@ -257,7 +257,7 @@ def test_the_default_fit_frees_pixels_that_overshot():
     noisy = corrupt(clean, "poisson-gaussian:20,read=20")
     largest = {}
     for slope in (0.0, Settings("fast").slope):
-        *_, last = dipcli.frames(noisy, iterations=120, slope=slope, threads="1")
+        *_, last = dipcli.frames(noisy, iterations=120, slope=slope, noise="gaussian", threads="1")
         largest[slope > 0] = last.image.max()
     assert largest[False] > 0.99
     assert largest[True] < 0.9

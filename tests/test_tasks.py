@@ -398,7 +398,7 @@ def test_held_out_errors_are_those_of_the_mean_after_the_forward_model(clean):
             observations.append(observation)
 
     watch.rules = {"self-validation": Recorder()}
-    watch.see(SimpleNamespace(iteration=0, image=output, average=mean, error=0.5))
+    watch.see(SimpleNamespace(iteration=0, fitted=output, fitted_average=mean, error=0.5))
     expected = np.mean(np.square(blocks(mean, 3) - small)[held])
     assert observations[0].held_out == pytest.approx(expected, rel=1e-5)
     assert len(observations[0].sample) == output.size

@@ -111,8 +111,9 @@ def noise_reach(pages: Sequence[Floats]) -> int:
 
 def _blocks(page: Floats) -> Doubles:
     """The blocks of all channels without unknown pixels, (n, BLOCK * BLOCK)."""
-    height, width = (side // BLOCK * BLOCK for side in page.shape[1:])
-    cut = page[:, :height, :width].reshape(len(page), height // BLOCK, BLOCK, -1, BLOCK)
+    rows, columns = (side // BLOCK for side in page.shape[1:])
+    cut = page[:, : rows * BLOCK, : columns * BLOCK]
+    cut = cut.reshape(len(page), rows, BLOCK, columns, BLOCK)
     blocks = cut.transpose(0, 1, 3, 2, 4).reshape(-1, BLOCK * BLOCK).astype(np.float64)
     return blocks[np.isfinite(blocks).all(axis=1)]
 
