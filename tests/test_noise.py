@@ -240,7 +240,7 @@ def test_with_few_blocks_or_unknown_pixels_nothing_is_claimed():
 
 
 def test_the_rule_for_shared_noise_is_taken_and_said(here, dip):
-    image = dipcli.corrupt(dipcli.read("builtin:camera"), "crop:96x96")
+    image = dipcli.corrupt(dipcli.read("builtin:camera"), "crop:192x192")
     dipcli.write("n.tif", blurred(image, 0.6))
     line = ("fit", "n.tif", *LINE, "--iterations", "2", "--noise", "auto", "-o", "t.zarr")
     said = " ".join(dip(*line).stderr.decode().split())

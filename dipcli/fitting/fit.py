@@ -20,6 +20,7 @@ from dipcli.fitting.request import Request
 from dipcli.fitting.result import Result, read_result
 from dipcli.fitting.run import News, Tell
 from dipcli.images import Image, as_image
+from dipcli.images.volume import as_volume
 from dipcli.registry import ARCHITECTURES, LOSSES, MEASURES, RULES
 from dipcli.temporary import temporary_folder
 
@@ -47,6 +48,7 @@ def fit(
     ----------
     image : Image, array, or path
         What to fit. Arrays are (y, x) or (y, x, channel); NaN pixels are unknown and are filled in.
+        With ``dims=3`` a stack: a file, a list of images, or an array with planes first.
     clean : Image, array, or path, optional
         Ground truth, for PSNR and SSIM only; it never influences the fit.
     store : path, optional
@@ -156,6 +158,7 @@ def frames(
             flash=flash,
             start=start,
             domain=domain,
+            planes=max(1, len(job.image.planes)),
         )
         for frame in loop.frames():
             if job.settings.architecture.by_pixel:
@@ -171,7 +174,9 @@ def _job(words: Mapping[str, Any], scratch: Path = Path()) -> Job:
     if "image" not in options:
         msg = 'a job needs an "image"'
         raise UsageError(msg)
-    image, name = as_image(options.pop("image"), stretch=True)
+    source, dims = options.pop("image"), options.get("dims", 2)
+    dims = (options.get("like") or {}).get("dims", dims) if "dims" not in options else dims
+    image, name = (as_volume if dims == 3 else as_image)(source, stretch=True)
     clean, store = options.pop("clean", None), str(options.pop("store", ""))
     check_store_name(store, "store =", "as result.image")
     preset, like = options.pop("preset", None), options.pop("like", None)

@@ -185,7 +185,9 @@ class Job:
         size = height, width = self.step_size
         # through a forward model whole images are compared, also where a step sees few pixels
         pixels = height * width if self.task.forward_model else s.batch
-        one = cost(s, self.image.channels, size, pixels)
+        planes = len(self.image.planes)
+        whole = (planes, *size) if s.dims == 3 else size
+        one = cost(s, self.image.channels // max(1, planes), whole, pixels)
         optimizer, passes = OPTIMIZERS.find(s.optimizer), s.parsed_loss.passes
         return one._replace(
             flops=passes * optimizer.passes * one.flops,

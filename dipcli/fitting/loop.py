@@ -119,8 +119,11 @@ class Fit:
         flash: Floats | None = None,
         start: Start | None = None,
         domain: Anscombe | None = None,
+        planes: int = 1,
     ) -> None:
         """`size` is that of the output, where the task leaves it open; `flash` a second image.
+
+        A volume is a target of so many `planes`, whose channels stand one after another.
 
         With `start`, the fit begins with the weights and the input of another one. With a
         `domain`, the target is in it, and so are the outputs; images are not.
@@ -135,19 +138,21 @@ class Fit:
         self._seed = seed
         task = settings.parsed_task
         channels, height, width = target.shape
+        channels //= planes
         height, width = size = size or task.size((height, width))
         forward = task.forward_model.forward(size) if task.forward_model else None
         self._foreign = settings.architecture.foreign
         self._pixelwise = settings.pixelwise
         picture = task.picture(target, size, flash) if settings.input == "image" else None
-        self._size = size = settings.padded(size)
-        self._crop = (..., slice(height), slice(width))
+        volume = (planes,) if settings.dims == 3 else ()
+        self._size = padded = settings.padded((*volume, *size))
+        self._crop = (slice(planes), slice(None), slice(height), slice(width))
         self.objective = Objective(target, device, settings.parsed_loss, forward)
-        net = seeded.build(settings, channels, size, stream(seed, WEIGHTS))
+        net = seeded.build(settings, channels, padded, stream(seed, WEIGHTS))
         self.net = net.to(device)
         self._dropouts = [m for m in self.net.modules() if isinstance(m, Dropout)]
         draw = generator("cpu", seed if start is None else start.seed, INPUT)
-        z = inputs.make(settings, channels, size, draw, picture)
+        z = inputs.make(settings, channels, padded, draw, picture)
         self._z = z.to(device, memory_format=torch.channels_last)
         optimizer = OPTIMIZERS.find(settings.optimizer)
         self._optimizer: Optimizer = optimizer(self.net.parameters(), settings.lr)
@@ -211,14 +216,14 @@ class Fit:
         return direction, self._image(z + step * moved.to(z.device))
 
     def _image(self, z: Tensor) -> Tensor:
-        """The output for an input, (1, channel, y, x)."""
+        """The output for an input, (1, channel, y, x); of a volume all planes' channels."""
         if any(self.settings.dropout):  # each pass of a step drops the same values
             draw = self._draw(DROPPED)
             for layer in self._dropouts:
                 layer.generator = draw
         with self._autocast(), self._own_randomness():
             output: Tensor = self.net(z)
-        return output.float()[self._crop]
+        return output.float()[self._crop].flatten(0, 1)[None]
 
     def _own_randomness(self) -> AbstractContextManager[Any]:
         """For networks of the user's: what they draw from torch's own generators is seeded."""

@@ -130,8 +130,12 @@ class Output:
         return is_up_to_date(self.path, self.provenance)
 
     def pages(self) -> list[Image]:
-        """Read the pages from the stores of their fits."""
-        return [output_image(job, self.run, std=self.std) for job in self.jobs]
+        """Read the pages from the stores of their fits; those of volumes in their order."""
+        images = [output_image(job, self.run, std=self.std) for job in self.jobs]
+        if not images[0].planes:
+            return images
+        planes = [plane for image in images for plane in image.slices()]
+        return sorted(planes, key=lambda plane: plane.page)
 
 
 def image_outputs(jobs: Sequence[Job]) -> list[Output]:

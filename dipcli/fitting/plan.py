@@ -159,6 +159,8 @@ def _adopt(settings: Settings, requested: Settings, recorded: Settings) -> Setti
     for name in ("noise", "stop"):
         if getattr(requested, name) == AUTO:
             changes[name] = getattr(recorded, name)
+    if 0 in requested.stride_z:
+        changes["stride_z"] = recorded.stride_z
     if requested.lipschitz == AUTO:
         changes["lipschitz"] = recorded.lipschitz
     if settings.optimizer == recorded.optimizer and settings.sampling():

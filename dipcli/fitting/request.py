@@ -18,8 +18,10 @@ from dipcli.fitting.job import Job, template_fields
 from dipcli.fitting.settings import Settings
 from dipcli.fitting.tasks import Task
 from dipcli.images import Image
+from dipcli.images.pixelsize import plane_distance
 from dipcli.images.scale import clip_outliers
 from dipcli.images.stack import Mask, total_pages
+from dipcli.images.volume import volumes
 from dipcli.measure.inputs import read_reference
 from dipcli.store import read_run
 
@@ -83,6 +85,8 @@ class Request:
         domain = settings.domain(image.scale)
         target = domain.stabilised(image.pixels) if domain else image.pixels
         settings = settings.settle(task, size, target, fixed_depth=fixed)
+        if settings.dims == 3:
+            settings = settings.settle_planes(len(image.planes), plane_distance(image))
         store = outputs.fill(template or "", values)
         hidden = self.scratch / f"{next(_numbers)}-{values['stem']}-p{image.page}.zarr"
         folder = str(hidden) if store in ("", "-") else store.removesuffix(".zip")
@@ -123,11 +127,13 @@ def read_jobs(
     for name in names:
         try:
             pages = read(name, partial(request.unknown, name) if request.mask else None)
-            store = template(len(pages))
             if request.settings().task == tasks.AUTO and (hint := tasks.suggestion(pages[0])):
                 tell(
                     f"{name} records that it was made by {hint[0]}; --task {hint[1]} would undo it"
                 )
+            if request.settings().dims == 3:
+                pages = volumes(pages)
+            store = template(len(pages))
             task = tasks.resolve(request.settings().task, pages[0], name)
             settled = request.settled(pages, task)
             for page in pages:

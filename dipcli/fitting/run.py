@@ -123,7 +123,8 @@ class _Driver:
         self.settings = settings = job.settings
         self.target, self.clean = target, clean = store.target, store.clean
         self.task = task = settings.parsed_task
-        domain = settings.domain(image_part(store, "target").scale)
+        image = image_part(store, "target")
+        domain = settings.domain(image.scale)
         # what the network is fitted to
         self.fitted = domain.stabilised(target) if domain else target
         size = task.size(target.shape[1:], None if clean is None else clean.shape[1:])
@@ -147,6 +148,7 @@ class _Driver:
             flash=store.flash,
             start=start,
             domain=domain,
+            planes=max(1, len(image.planes)),
         )
         # where a step sees a few pixels, the whole image would cost more than the step
         self.watches = not settings.pixelwise or self.watch.active is not None

@@ -145,6 +145,8 @@ def _whole(settings: Settings, task: Task) -> str:
         return f"--task {task.name}, which needs the whole picture"
     if settings.architecture.by_pixel:
         return f"--arch {settings.arch}, which is fitted pixel by pixel"
+    if settings.dims == 3:
+        return "--dims 3, which fits the volume whole"
     if settings.record:
         return "--record, which measures the whole picture at each step"
     return ""

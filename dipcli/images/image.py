@@ -56,11 +56,14 @@ class Image:
     spacing: float = 1.0  # the size of a pixel, in pixels of the file
     history: Provenance | None = None  # how an earlier `dip` made it
     page: int = 1  # its number in the stack that it comes from
+    planes: tuple[int, ...] = ()  # of a volume, the numbers of its pages; all have their channels
 
     def __repr__(self) -> str:
         height, width = self.size
         unknown = int(self.unknown.any(axis=0).sum())
-        words = [f"{width}x{height}", f"{self.channels} channel{'s' * (self.channels > 1)}"]
+        channels = self.channels // max(1, len(self.planes))
+        words = [f"{width}x{height}", f"{channels} channel{'s' * (channels > 1)}"]
+        words += [f"{len(self.planes)} planes"] * bool(self.planes)
         words += [str(self.dtype), *[f"{unknown} unknown pixels"] * (unknown > 0)]
         return f"Image({', '.join(words)})"
 
@@ -68,7 +71,8 @@ class Image:
         """The preview in a notebook: 8 bits, unknown pixels transparent, large images reduced."""
         import PIL.Image
 
-        pixels = self.pixels if self.channels in (1, 3) else self.pixels.mean(axis=0)[None]
+        middle = self.slices()[len(self.planes) // 2].pixels  # of an image, itself
+        pixels = middle if len(middle) in (1, 3) else middle.mean(axis=0)[None]
         known = ~np.isnan(pixels).any(axis=0, keepdims=True)
         levels = np.rint(np.clip(np.where(known, pixels, 0), 0, 1) * 255)
         samples = np.concatenate([levels, known * 255.0]).astype(np.uint8).transpose(1, 2, 0)
@@ -91,11 +95,24 @@ class Image:
     def unknown(self) -> Bools:
         return np.isnan(self.pixels)  # (channel, y, x)
 
+    def slices(self) -> list[Image]:
+        """The planes of a volume, as the pages that they were; an image is its own only one."""
+        if not self.planes:
+            return [self]
+        parts = np.split(self.pixels, len(self.planes))
+        return [
+            replace(self, pixels=part, raw=None, page=n, planes=())
+            for part, n in zip(parts, self.planes, strict=True)
+        ]
+
     def to_numpy(self) -> Numbers:
         """The pixels in the scale and type of the file: (y, x), or (y, x, channel).
 
-        With unknown pixels, which are NaN, the type is float64.
+        Of a volume the planes stand before these. With unknown pixels, which are NaN, the type is
+        float64.
         """
+        if self.planes:
+            return np.stack([plane.to_numpy() for plane in self.slices()])
         if self.unknown.any():
             numbers: Numbers = self.scale.numbers(self.pixels)
         else:

@@ -36,6 +36,30 @@ def pixel_size(image: Image) -> PixelSize | None:
     return PixelSize(size.y * image.spacing, size.x * image.spacing, _tidy(size.unit))
 
 
+def plane_distance(image: Image) -> float | None:
+    """How far apart the planes of a stack are, in widths of a pixel; None if the file is silent."""
+    width = pixel_size(image)
+    if width is None:
+        return None
+    meta = image.meta
+    try:
+        if meta.kind == "ngff":
+            z, x = (record_of(meta)["axes"][axis] for axis in "ZX")
+            distance = z["scale"] / x["scale"] if z.get("unit") == x.get("unit") else 0.0
+        elif meta.kind == "ome":
+            pixels = ET.fromstring(meta.description).find("{*}Image/{*}Pixels")
+            attrib = {} if pixels is None else pixels.attrib
+            units = {attrib.get(f"PhysicalSize{axis}Unit", "µm") for axis in "ZX"}
+            same = len(units) == 1
+            distance = float(attrib["PhysicalSizeZ"]) / float(attrib["PhysicalSizeX"]) * same
+        else:
+            distance = float(meta.imagej["spacing"]) / (width.x / image.spacing)
+    except (KeyError, ValueError, TypeError, ZeroDivisionError):
+        return None
+    distance /= image.spacing
+    return distance if 0 < distance < math.inf else None
+
+
 def _ngff(image: Image) -> PixelSize | None:
     axes = record_of(image.meta).get("axes", {})
     y, x = axes.get("Y", {}), axes.get("X", {})

@@ -77,7 +77,8 @@ def as_image(source: Any, like: Image | None = None, *, stretch: bool = False) -
     """An image from an Image, an array (y, x) or (y, x, channel), or a file; and its name.
 
     An array is scaled like a .npy file. With `like`, the image is put on the scale of that one
-    where both have numbers of one type, and of a stack the page with the same number is used.
+    where both have numbers of one type, and of a stack the page with the same number is used, or
+    the pages of a volume.
     """
     if isinstance(source, Image):
         return (source.with_pixels(source.on_scale_of(like)) if like else source), "image"
@@ -86,12 +87,17 @@ def as_image(source: Any, like: Image | None = None, *, stretch: bool = False) -
         stack = open_stack(source)
     else:
         name, stack = "array", npy.from_array(np.asarray(source))
-    normalize, page = "auto", 1
+    normalize, page = "auto", "1"
     if like is not None:
         low, high = like.scale.offset, like.scale.offset + like.scale.scale
         normalize = f"{low!r}:{high!r}" if stack.numbers.dtype == like.dtype else "auto"
-        page = like.page if len(stack) > 1 else 1
-    image: Image = stack.pages(str(page), normalize=normalize, stretch=stretch)[0]
+        if like.planes:
+            from dipcli.images.volume import volume
+
+            which = ",".join(map(str, like.planes))
+            return volume(stack.pages(which, normalize=normalize), like.page), name
+        page = str(like.page) if len(stack) > 1 else "1"
+    image: Image = stack.pages(page, normalize=normalize, stretch=stretch)[0]
     return image, name
 
 

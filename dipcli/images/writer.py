@@ -101,7 +101,7 @@ def encode(
     pages: list[int] = []
     notes: list[str] = []
     clipped, values, unknown = 0, 0, 0
-    images = iter(images)
+    images = chain.from_iterable(image.slices() for image in images)
     first = next(images, None)
     if first is None:
         msg = "there are no pages to write"

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 NORMS = {"batch": 2, "mean-only": 1, "none": 0}  # parameters per channel
-PER_LEVEL = ("width", "skip", "kernel", "stride", "upsample", "dropout")
+PER_LEVEL = ("width", "skip", "kernel", "stride", "stride_z", "upsample", "dropout")
 AUTO = "auto"  # decided by an image, before there is a network
-Size = tuple[int, int]  # height and width
+Size = tuple[int, ...]  # height and width; of a volume the planes, height and width
 
 
 def option(
@@ -65,6 +65,19 @@ class NetworkSettings:
     )
     stride: tuple[int, ...] = net_option(
         (2,), "Factor of down- and upsampling, per level.", low=1, high=1024
+    )
+    dims: int = net_option(
+        2,
+        "Dimensions of the convolutions: 2 for images; 3 fits the pages of a stack as one volume.",
+        low=2,
+        high=3,
+    )
+    stride_z: tuple[int, ...] = net_option(
+        (0,),
+        "Factor of down- and upsampling along the planes of a volume, per level; 0: chosen from "
+        "the voxel size and the number of planes.",
+        low=0,
+        high=1024,
     )
     upsample: tuple[str, ...] = net_option(
         ("bilinear",),
@@ -189,25 +202,34 @@ class NetworkSettings:
         """How many times smaller the deepest level is than the image."""
         return 1 if self.architecture.flat else math.prod(self.levels("stride"))
 
-    @property
-    def multiple(self) -> int:
-        """The sides of the network's output are a multiple of this."""
+    def padded(self, size: Size) -> Size:
+        """The size of the network's output; the margin beyond `size` is cropped before the loss."""
         if self.architecture.stretches and all(
             self.upsampling(level).any_size for level in range(self.depth)
         ):
-            return 1
-        return self.architecture.multiple * self.shrinkage
-
-    def padded(self, size: Size) -> Size:
-        """The size of the network's output; the margin beyond `size` is cropped before the loss."""
-        height, width = (-(-n // self.multiple) * self.multiple for n in size)
-        return height, width
+            return size
+        multiples = self._of_axes(
+            size, self.architecture.multiple * self.shrinkage, math.prod(self.strides_z)
+        )
+        return tuple(-(-n // m) * m for n, m in zip(size, multiples, strict=True))
 
     def sizes(self, size: Size) -> list[Size]:
         """The sizes of the network's image at each level, finest first, and below the deepest."""
         strides = (1,) * self.depth if self.architecture.flat else self.levels("stride")
-        heights, widths = (_sides(n, strides) for n in size)
-        return list(zip(heights, widths, strict=True))
+        along = self._of_axes(size, strides, self.strides_z)
+        sides = [_sides(n, each) for n, each in zip(size, along, strict=True)]
+        return list(zip(*sides, strict=True))
+
+    @property
+    def strides_z(self) -> tuple[int, ...]:
+        """The strides along planes; before a volume has settled them, those of y and x."""
+        both = zip(self.levels("stride_z"), self.levels("stride"), strict=True)
+        return tuple(z or stride for z, stride in both)
+
+    @staticmethod
+    def _of_axes(size: Size, in_plane: Any, between: Any) -> list[Any]:
+        """A value per axis of a size: that of the planes stands before those of y and x."""
+        return [between] * (len(size) - 2) + [in_plane] * 2
 
     def entry(self, size: Size) -> Size:
         """The size of the network's input, for an output of the padded `size`."""
@@ -229,6 +251,7 @@ class Architecture(Spec):
     stretches: ClassVar[bool] = False  # its interpolations can make any size
     by_pixel: ClassVar[bool] = False  # maps coordinates of pixels: a step may compute --batch alone
     sigmoid: ClassVar[bool] = True  # ends with one: untrained, a pixel is 1/2 on average
+    volumes: ClassVar[bool] = False  # can fit a volume
     exact: ClassVar[bool] = False  # computes in float32 unless --precision says otherwise
     foreign: ClassVar[bool] = False  # code of the user's, which may draw from torch's generators
     multiple: ClassVar[int] = 1  # sides are padded to a multiple of it
@@ -245,7 +268,7 @@ class Architecture(Spec):
     def cost(self, network: NetworkSettings, channels: int, size: Size, batch: int = 1) -> Cost:
         """What a fit of an image of the padded size costs; a step by pixel computes `batch`."""
         pixels = [batch] if self.by_pixel else [math.prod(s) for s in network.sizes(size)]
-        return count(self.layers(network, channels, pixels))
+        return count(self.layers(network, channels, pixels), network.dims)
 
     def entering(self, network: NetworkSettings, channels: int) -> int:
         """Channels of the input, for an image of so many channels."""
@@ -261,6 +284,8 @@ class Architecture(Spec):
 
     def check(self, settings: NetworkSettings) -> None:
         """Refuse settings that this architecture cannot have."""
+        if settings.dims == 3:
+            self._check_volume(settings)
         bounded = settings.lipschitz == AUTO or settings.bound
         for used, name, effect, trait in (
             (bounded, "lipschitz", "bounds k x k convolutions", "spatial"),
@@ -274,6 +299,20 @@ class Architecture(Spec):
                     f"{last}, or --{name} 0"
                 )
                 raise UsageError(msg)
+
+    def _check_volume(self, settings: NetworkSettings) -> None:
+        """Refuse what cannot fit a volume."""
+        reason = ""
+        if not self.volumes:
+            others = [n for n, kind in ARCHITECTURES.items() if kind.volumes]
+            reason = f"--arch {self}; use {', '.join(others)}"
+        elif settings.input not in ("noise", "fourier"):
+            reason = f"--input {settings.input}; use noise or fourier"
+        elif other := [m for m in settings.upsample if not UPSAMPLERS.parse(m).any_size]:
+            reason = f"--upsample {other[0]}; use nearest or bilinear"
+        if reason:
+            msg = f"--dims 3 does not go with {reason}"
+            raise UsageError(msg)
 
 
 def parse_option(flag: str, registry: Any, text: str) -> Any:

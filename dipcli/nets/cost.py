@@ -21,6 +21,10 @@ class Layer(NamedTuple):
     pixels: int  # of the output
     others: int  # parameters besides the weights
 
+    def weights(self, dims: int) -> int:
+        """Parameters that each pixel of the output is a sum of products with."""
+        return self.inputs * self.outputs * int(self.kernel**dims)
+
 
 class Cost(NamedTuple):
     """The cost of one fit."""
@@ -41,20 +45,20 @@ class Cost(NamedTuple):
         return self.state + 4 * self.parameters + int(BYTES * self.activations) + 300_000_000
 
 
-def cost(network: NetworkSettings, channels: int, size: tuple[int, int], batch: int = 1) -> Cost:
-    """The cost of fitting an image of so many channels and (height, width).
+def cost(network: NetworkSettings, channels: int, size: tuple[int, ...], batch: int = 1) -> Cost:
+    """The cost of fitting an image of so many channels and (height, width), or a volume.
 
     `batch` is the number of pixels per step of a network that is fitted pixel by pixel.
     """
     return network.architecture.cost(network, channels, network.padded(size), batch)
 
 
-def count(layers: Iterable[Layer]) -> Cost:
+def count(layers: Iterable[Layer], dims: int = 2) -> Cost:
     """The cost of a network with these layers."""
     layers = list(layers)
     return Cost(
-        sum(n.inputs * n.outputs * n.kernel**2 + n.others for n in layers),
-        PASSES * sum(2.0 * n.inputs * n.outputs * n.kernel**2 * n.pixels for n in layers),
+        sum(n.weights(dims) + n.others for n in layers),
+        PASSES * sum(2.0 * n.weights(dims) * n.pixels for n in layers),
         # input, output, normalised and activated: about three times the output
         sum(n.pixels * (n.inputs + 3 * n.outputs) for n in layers),
     )

@@ -22,6 +22,7 @@ class Decoder(Architecture):
     name: ClassVar[str] = "decoder"
     builder: ClassVar[str] = "dipcli.nets.decoders:decoder"
     preset: ClassVar[str] = "shi"
+    volumes: ClassVar[bool] = True
     spatial: ClassVar[bool] = True
     levelled: ClassVar[bool] = True
     grows: ClassVar[bool] = True
@@ -45,6 +46,7 @@ class DeepDecoder(Architecture):
 
     name: ClassVar[str] = "deep-decoder"
     builder: ClassVar[str] = "dipcli.nets.decoders:deep_decoder"
+    volumes: ClassVar[bool] = True
     preset: ClassVar[str] = "heckel"
     levelled: ClassVar[bool] = True
     grows: ClassVar[bool] = True

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from dipcli.nets.architecture import NetworkSettings, Size
 from dipcli.nets.imaging import Imaging
 from dipcli.nets.layers import ActiveStage, Stage, Upsampling, convolve
+from dipcli.nets.padding import beside
 
 SPREAD = 0.1  # of the generator's coefficients at the start; the paper wants it small
 
@@ -90,6 +91,7 @@ class LateUpsampling(ActiveStage):
 
     def forward(self, x: Tensor, size: Size | None = None) -> Tensor:
         assert self.up is not None
+        x = beside(x, self.planes, self.pad)
         return self.finish(self.up(convolve(x, self.conv.weight, 1, self.pad), size))
 
 

@@ -18,6 +18,7 @@ class Dip(Architecture):
     preset: ClassVar[str] = "ulyanov"
     spatial: ClassVar[bool] = True
     levelled: ClassVar[bool] = True
+    volumes: ClassVar[bool] = True
 
     def layers(self, network: NetworkSettings, channels: int, pixels: list[int]) -> Iterator[Layer]:
         widths, norm = network.levels("width"), NORMS[network.norm]

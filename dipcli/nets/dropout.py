@@ -23,13 +23,13 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.chance or self.generator is None:
             return x
-        _, channels, height, width = x.shape
+        planes, channels, height, width = x.shape
         count = -(-x.numel() // PER_DRAW)
         bits = torch.empty(count, dtype=torch.int64, device=x.device)
         numbers = bits.random_(-(2**63), None, generator=self.generator).view(torch.int16)
         dropped = round(self.chance * 2**16)
         kept = (numbers[: x.numel()] >= dropped - 2**15).to(x.dtype)
-        kept = kept.view(1, height, width, channels).permute(0, 3, 1, 2)  # the layout of x
+        kept = kept.view(planes, height, width, channels).permute(0, 3, 1, 2)  # the layout of x
         return x * kept * (1 / (1 - dropped / 2**16))
 
 

@@ -24,7 +24,7 @@ class Level(nn.Module):
         )
         deepest = level == network.depth - 1
         self.skip = Stage(network, before, skip) if skip else None
-        self.down = Stage(network, before, width, kernel, stride)
+        self.down = Stage(network, before, width, kernel, stride, stride_z=network.strides_z[level])
         self.refine = Stage(network, width, width, kernel)
         self.deeper = nn.Identity() if deepest else Level(network, width, level + 1)
         deeper = width if deepest else network.levels("width")[level + 1]

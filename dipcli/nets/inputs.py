@@ -26,11 +26,14 @@ def make(
 ) -> Tensor:
     """The input (1, c, h, w), float32, of a network whose output has `channels` and `size`.
 
+    Of a volume it is (plane, c, h, w).
+
     (h, w) is that size, or that of the deepest level if the network grows from there. `target`,
     (channel, y, x), is used by `--input image` alone.
     """
     entry = network.entry(size)
-    shape = (1, network.entering(channels), *entry)
+    *planes, height, width = entry
+    shape = (*(planes or [1]), network.entering(channels), height, width)
     if not shape[1]:
         return torch.empty(shape)
     if network.architecture.by_pixel or network.input == "meshgrid":
@@ -55,8 +58,8 @@ def coordinates(size: Size) -> Tensor:
 
 def waves(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     """sin and cos of 2 pi u, u from U(0, 1): half of the channels each (Shi and others, 2022)."""
-    _, channels, *size = shape
-    angle = 2 * math.pi * torch.rand((1, -(-channels // 2), *size), generator=generator)
+    planes, channels, *size = shape
+    angle = 2 * math.pi * torch.rand((planes, -(-channels // 2), *size), generator=generator)
     return torch.cat([angle.sin(), angle.cos()], 1)[:, :channels]
 
 
@@ -86,4 +89,4 @@ def enter(image: Floats, size: Size, entry: Size) -> Tensor:
     """
     beyond = [(0, n - m) for n, m in zip(size, image.shape[1:], strict=True)]
     whole = torch.from_numpy(np.pad(image, [(0, 0), *beyond], mode="reflect"))[None]
-    return F.adaptive_avg_pool2d(whole, entry)
+    return F.adaptive_avg_pool2d(whole, (entry[-2], entry[-1]))

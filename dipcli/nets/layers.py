@@ -1,7 +1,8 @@
 """The parts that networks are built of.
 
 They compute in the precision of their input, and keep images (1, channel, y, x) channels_last:
-then pixels are the rows of a matrix, and many convolutions are products of matrices.
+then pixels are the rows of a matrix, and many convolutions are products of matrices. A volume is
+(plane, channel, y, x); its convolutions are those of images, of the channels of several planes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dipcli.nets import norms
 from dipcli.nets.activations import ACTIVATIONS, Activation
 from dipcli.nets.architecture import NetworkSettings, Size
 from dipcli.nets.dropout import Dropout
-from dipcli.nets.padding import pad, windows
+from dipcli.nets.padding import beside, pad, windows
 from dipcli.nets.upconv import upconv
 from dipcli.nets.upsamplers import Nearest
 
@@ -61,6 +62,8 @@ class Upsampling(nn.Module):
         super().__init__()
         method = network.upsampling(level)
         self.factor = network.levels("stride")[level]
+        self.factor_z = network.strides_z[level] if network.dims == 3 else 1
+        self.volume = network.dims == 3
         self.method = method if self.factor > 1 or method.any_size else Nearest()
         if self.method.filters:
             self.register_buffer("taps", torch.tensor(self.method.taps()), persistent=False)
@@ -79,11 +82,17 @@ class Upsampling(nn.Module):
             return F.conv_transpose2d(
                 x, weight, bias.to(x.dtype), self.factor, padding=self.factor // 2
             )
-        return upsample(x, size or self.enlarged(x), self.method.name)
+        size = size or self.enlarged(x)
+        return upsample(self.between(x, size), size[-2:], self.method.name)
 
     def enlarged(self, x: Tensor) -> Size:
-        """The size of the image times the stride."""
-        return self.factor * x.shape[2], self.factor * x.shape[3]
+        """The size of the image, or of the volume, times the strides."""
+        return self.factor_z * len(x), self.factor * x.shape[2], self.factor * x.shape[3]
+
+    def between(self, x: Tensor, size: Size) -> Tensor:
+        """Upsample along the planes, to as many as `size` says."""
+        planes = size[0] if len(size) == 3 else len(x)
+        return x if planes == len(x) else along_planes(x, planes, self.method.name)
 
     def convolved(
         self,
@@ -92,20 +101,23 @@ class Upsampling(nn.Module):
         how: str,
         norm: norms.Norm | None = None,
         size: Size | None = None,
+        planes: int = 1,
     ) -> Tensor:
-        """Upsample, normalise if there is a norm, pad and convolve."""
+        """Upsample, normalise if there is a norm, pad and convolve, over so many planes."""
         size = size or self.enlarged(x)
-        twice = size == (2 * x.shape[2], 2 * x.shape[3])
+        x = self.between(x, size)
+        twice = size[-2:] == (2 * x.shape[2], 2 * x.shape[3])
         # on a GPU the launches of its many small operations take longer than what they save
         quick = twice and self.method.any_size and weight.shape[1] == 3 and not x.is_cuda
         bilinear = self.method.name == "bilinear"
-        narrow = bilinear and x.shape[1] < NARROW
-        if not quick or narrow or size[0] * size[1] < WORTHWHILE:
+        plain = bilinear and (x.shape[1] < NARROW or self.volume)
+        if not quick or plain or size[-2] * size[-1] < WORTHWHILE:
             x = self(x, size)
-            return convolve(x if norm is None else norm(x), weight, 1, how)
+            x = x if norm is None else norm(x)
+            return convolve(beside(x, planes, how), weight, 1, how)
         if norm is not None:
             x = norm.before_bilinear(x) if bilinear else norm(x)
-        return upconv(x, weight, self.method.name, how)
+        return upconv(beside(x, planes, how), weight, self.method.name, how)
 
 
 class Stage(nn.Module):
@@ -124,11 +136,14 @@ class Stage(nn.Module):
         kernel: int = 1,
         stride: int = 1,
         *,
+        stride_z: int = 1,
         up: Upsampling | None = None,
         dropped: float = 0.0,
     ) -> None:
         super().__init__()
-        self.conv = Conv(before, after, kernel, bias=self.bias)
+        self.planes = kernel if network.dims == 3 else 1
+        self.stride_z = stride_z if network.dims == 3 else 1
+        self.conv = Conv(self.planes * before, after, kernel, bias=self.bias)
         self.norm = norms.make(network.norm, after)
         self.stride = stride
         self.up = up
@@ -139,8 +154,9 @@ class Stage(nn.Module):
     def forward(self, x: Tensor, size: Size | None = None) -> Tensor:
         weight = self.conv.bounded()
         if self.up is None:
+            x = beside(x, self.planes, self.pad, self.stride_z)
             return self.finish(convolve(x, weight, self.stride, self.pad))
-        return self.finish(self.up.convolved(x, weight, self.pad, size=size))
+        return self.finish(self.up.convolved(x, weight, self.pad, size=size, planes=self.planes))
 
     def finish(self, x: Tensor) -> Tensor:
         """Normalise, activate and drop values."""
@@ -178,17 +194,19 @@ class Up(nn.Module):
         super().__init__()
         self.stage = Stage(network, skip + deeper, after, kernel)
         conv = self.stage.conv
-        for_skip, for_deeper = torch.split(conv.weight.detach(), [skip, deeper], 3)
-        conv.weight = nn.Parameter(for_deeper.clone())
-        self.skip_weight = nn.Parameter(for_skip.clone()) if skip else None
+        of_planes = conv.weight.detach().view(after, kernel, kernel, -1, skip + deeper)
+        for_skip, for_deeper = torch.split(of_planes, [skip, deeper], 4)
+        conv.weight = nn.Parameter(for_deeper.clone().flatten(3))
+        self.skip_weight = nn.Parameter(for_skip.clone().flatten(3)) if skip else None
         self.norm_skip, self.norm = (norms.make(network.norm, n) for n in (skip, deeper))
         self.up = Upsampling(network, deeper, level)
 
     def forward(self, deeper: Tensor, skip: Tensor | None) -> Tensor:
-        conv, how = self.stage.conv, self.stage.pad
-        x = self.up.convolved(deeper, conv.bounded(), how, self.norm)
+        conv, how, planes = self.stage.conv, self.stage.pad, self.stage.planes
+        x = self.up.convolved(deeper, conv.bounded(), how, self.norm, planes=planes)
         if skip is not None and self.skip_weight is not None:
             skip = skip if self.norm_skip is None else self.norm_skip(skip)
+            skip = beside(skip, planes, how)
             x += convolve(skip, conv.bounded(self.skip_weight), 1, how)
         return self.stage.finish(x)
 
@@ -214,10 +232,19 @@ def upsample(x: Tensor, size: Size, mode: str) -> Tensor:
     """Enlarge to `size`: copy pixels (nearest), or interpolate between their centres (bilinear)."""
     if x.shape[2:] == size:
         return x
-    if mode == "bilinear" and x.is_cuda:
+    if mode == "bilinear" and x.is_cuda and len(x) == 1:
         return interpolated(x, size)
     corners = None if mode == "nearest" else False
     return F.interpolate(x, size, mode=mode, align_corners=corners)
+
+
+def along_planes(x: Tensor, planes: int, mode: str) -> Tensor:
+    """Enlarge a volume (z, c, y, x) to so many planes: copies, or between their centres."""
+    if mode == "nearest":
+        return x[[k * len(x) // planes for k in range(planes)]]
+    weights = interpolation(len(x), planes, x.device, x.dtype)
+    enlarged: Tensor = torch.tensordot(weights, x, 1)
+    return enlarged.contiguous(memory_format=torch.channels_last)
 
 
 def interpolated(x: Tensor, size: Size) -> Tensor:

@@ -14,7 +14,7 @@ from dipcli.nets.padding import pad
 from dipcli.nets.upconv import smooth
 
 EPSILON = 1e-5  # added to variances
-PIXELS = (2, 3)  # the axes of an image
+PIXELS = (0, 2, 3)  # the axes of an image, or of a volume (plane, channel, y, x)
 
 
 class BatchNorm(nn.Module):
@@ -76,7 +76,7 @@ class _MeanOnly(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> Any:
         (g,) = grads
         total = g.sum(PIXELS, dtype=ctx.precise)
-        return g - _on_image(total / g[0, 0].numel()).to(g.dtype), total[0]
+        return g - _on_image(total / g[:, 0].numel()).to(g.dtype), total
 
 
 class _BeforeBilinear(torch.autograd.Function):
@@ -98,12 +98,12 @@ class _BeforeBilinear(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> Any:
         (g,) = grads
         centred, spread, rate, scale = ctx.saved_tensors
-        n = g[0, 0].numel()
+        n = g[:, 0].numel()
         dshift, along = g.sum(PIXELS, dtype=scale.dtype), (g * centred).sum(PIXELS)
         factor = scale * rate
         dx = torch.addcmul(_on_image(-factor * dshift / n), g, _on_image(factor))
         dx.addcmul_(spread, _on_image(-factor * rate**2 * along / n))
-        return dx.to(ctx.dtype), (rate * along)[0], dshift[0]
+        return dx.to(ctx.dtype), rate * along, dshift
 
 
 def _on_image(x: Tensor) -> Tensor:

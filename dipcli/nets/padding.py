@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 
 def pad(x: Tensor, border: int, how: str) -> Tensor:
-    """Add a border to (1, c, h, w): "zero", "reflect", "repeat" (the last pixels) or "spaced".
+    """Add a border to (n, c, h, w): "zero", "reflect", "repeat" (the last pixels) or "spaced".
 
     "spaced" reflects the image with a zero after each pixel, and then leaves the zeros out.
     """
@@ -28,8 +28,23 @@ def pad(x: Tensor, border: int, how: str) -> Tensor:
     return result
 
 
+def beside(x: Tensor, planes: int, how: str, stride: int = 1) -> Tensor:
+    """The channels of so many planes around each plane (or each `stride`-th) of (z, c, y, x).
+
+    With these, a convolution of images is one of a volume: (z / stride, planes * c, y, x).
+    """
+    if planes == 1:
+        return x if stride == 1 else x[::stride]
+    border, n = planes // 2, len(x)
+    if how == "zero":
+        x = F.pad(x, (0,) * 6 + (border, border))
+    else:
+        x = x[list(_sources(n, border, how))]
+    return torch.cat([x[k : k + n : stride] for k in range(planes)], 1)
+
+
 def windows(x: Tensor, side: int, stride: int) -> Tensor:
-    """(1, c, h, w) -> (1, y, x, side * side * c): the window of a convolution at each pixel."""
+    """(n, c, h, w) -> (n, y, x, side * side * c): the window of a convolution at each pixel."""
     result: Tensor = _Windows.apply(x, side, stride)  # type: ignore[no-untyped-call]
     return result
 
@@ -55,12 +70,12 @@ def _places(size: tuple[int, int], border: int, how: str, device: torch.device) 
 class _Pad(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, border: int, how: str) -> Tensor:
-        _, c, h, w = x.shape
+        n, c, h, w = x.shape
         ctx.border, ctx.how = border, how
         # one operation: on a GPU the start of each takes time
-        rows = x.permute(0, 2, 3, 1).reshape(h * w, c)
-        padded = rows.index_select(0, _places((h, w), border, how, x.device))
-        return padded.view(1, h + 2 * border, w + 2 * border, c).permute(0, 3, 1, 2)
+        rows = x.permute(0, 2, 3, 1).reshape(n, h * w, c)
+        padded = rows.index_select(1, _places((h, w), border, how, x.device))
+        return padded.view(n, h + 2 * border, w + 2 * border, c).permute(0, 3, 1, 2)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:

@@ -32,8 +32,11 @@ MANY = 128  # channels from which on nine products in many steps are faster than
 
 
 def upconv(x: Tensor, weight: Tensor, mode: str, how: str) -> Tensor:
-    """Upsample (1, i, h, w) by 2, pad and convolve with (o, 3, 3, i): (1, o, 2h, 2w)."""
-    if mode == "nearest" and x.shape[1] < MANY:
+    """Upsample (1, i, h, w) by 2, pad and convolve with (o, 3, 3, i): (1, o, 2h, 2w).
+
+    Nearest upsampling takes several planes, (n, i, h, w), too.
+    """
+    if mode == "nearest" and (x.shape[1] < MANY or len(x) > 1):
         return _spread(x, weight.to(x.dtype), how)
     result: Tensor = _UpConv.apply(x, weight, mode == "bilinear", how)  # type: ignore[no-untyped-call]
     return result

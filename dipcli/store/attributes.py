@@ -87,6 +87,7 @@ def root_attributes(
         "dtype": image.dtype.name,
         "spacing": float(image.spacing),
         "page": image.page,
+        **({"planes": list(image.planes)} if image.planes else {}),
         "meta": _meta_to_json(image.meta),
         "history": plain(image.history),
     }
@@ -135,8 +136,19 @@ def original_image(attrs: Mapping[str, Any], pixels: Floats, label: str) -> Imag
         meta=_meta_from_json(attrs.get("meta", {}), label),
         spacing=field.number("spacing", 1.0),
         history=history,
-        page=field.get("page", lambda v: type(v) is int and v > 0, 1),
+        page=field.get("page", _is_page, 1),
+        planes=tuple(field.get("planes", lambda v: _are_planes(v, len(pixels)), [])),
     )
+
+
+def _is_page(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _are_planes(value: Any, channels: int) -> bool:
+    """Whether a value can be the numbers of the pages that so many channels are of."""
+    is_list = isinstance(value, list) and all(map(_is_page, value))
+    return is_list and (not value or channels % len(value) == 0)
 
 
 def _meta_to_json(meta: Meta) -> dict[str, Any]:

@@ -36,8 +36,11 @@ class Whiteness(Rule):
     alike: bool = field(default=False, init=False)
 
     def warm(self) -> None:
-        """The first residual may be white already: it is that of an image like this one."""
-        self.alike = True
+        """The first residual may be white already: it is that of an image like this one.
+
+        Pixels that are further apart may also differ where an image is another one.
+        """
+        self.alike = self.lag == 1
 
     def see(self, observation: Observation) -> bool:
         correlation = max(neighbours(observation.residual, self.lag))
