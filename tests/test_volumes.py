@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from scipy.ndimage import gaussian_filter
 from torch.nn import functional as F
 
 import dipcli
@@ -20,7 +21,9 @@ from dipcli.nets import inputs, seeded
 from dipcli.nets.cost import cost
 from dipcli.nets.layers import Upsampling, convolve
 from dipcli.nets.padding import beside
+from dipcli.registry import MEASURES
 from dipcli.store import open_store
+from tests import chromium
 
 NET = ("--arch", "dip", "--width", "4", "--depth", "2", "--input-noise", "0", "--average", "0.5")
 LINE = (*NET, "--dims", "3", "--threads", "1", "--stop", "none", "--iterations", "6", "-q")
@@ -317,3 +320,76 @@ def test_pages_beyond_the_named_axes_do_not_break_the_grouping():
     assert [v.planes for v in volumes(pages)] == [(3, 9)]
     with pytest.raises(BadImage, match="one page"):
         volumes(pages[:1])
+
+
+# -- spectra and reports ---------------------------------------------------------------------------
+
+
+def shells_of(volume, count):
+    """|F|^2 of a volume in shells, in plain steps: the mean over channels."""
+    depth, height, width = volume.shape[1:]
+    spectrum = np.square(np.abs(np.fft.fftn(volume, axes=(1, 2, 3)))).mean(axis=0)
+    grid = np.meshgrid(*map(np.fft.fftfreq, (depth, height, width)), indexing="ij")
+    radius = np.floor(np.sqrt(sum(f**2 for f in grid)) * max(depth, height, width) + 0.5)
+    return np.array([spectrum[radius == k].mean() for k in range(count)])
+
+
+def test_the_spectrum_of_a_volume_has_shells():
+    flat = np.random.default_rng(5).random((12, 10, 14)).astype(np.float32)  # 6 planes, 2 channels
+    volume = flat.reshape(6, 2, 10, 14).swapaxes(0, 1)
+    power = MEASURES["power"].of_frames(flat, planes=6)
+    found = power(flat)["power"]
+    np.testing.assert_allclose(found, shells_of(volume, len(found)), rtol=1e-6)
+    half = MEASURES["fbc-energy"].of_frames(flat, 5, 6)(flat / 2)["fbc"]
+    np.testing.assert_allclose(half, 0.5, rtol=1e-5)
+    low = gaussian_filter(volume, (0, 1.5, 1.5, 1.5)).swapaxes(0, 1).reshape(flat.shape)
+    bands = MEASURES["fbc"].of_frames(flat, 5, 6)(low)["fbc"]
+    assert bands[0] > bands[2] > bands[4]
+
+
+def test_bands_of_a_store_are_those_of_its_volumes(stack, dip):
+    dip("fit", "noisy.tif", *LINE, "-o", "v.zarr", "--record", "fbc-energy")
+    with open_store("v.zarr") as store:
+        run = store.run(0)
+        measure = MEASURES["fbc-energy"].of_frames(store.target, 5, 6)
+        recorded, last = run.record["fbc-energy"][-1], run.to_numpy()[-1]
+        np.testing.assert_allclose(recorded, measure(last)["fbc"], atol=2e-3)
+    rows = dipcli.spectrum("v.zarr", "power", at=[6])
+    assert len(rows) == MEASURES["power"].of_frames(last, planes=6).places
+
+
+@pytest.mark.parametrize("planes", [[1, 2], "all", [1, -2, 3], 7])
+def test_a_report_of_a_store_with_impossible_planes_says_so(stack, dip, planes):
+    dip("fit", "noisy.tif", *LINE, "-o", "v.zarr")
+    meta = stack / "v.zarr" / "zarr.json"
+    whole = json.loads(meta.read_text())
+    whole["attributes"]["dip"]["planes"] = planes if planes != [1, 2] else [1, 2, 3, 4]
+    meta.write_text(json.dumps(whole))
+    for line in (("report", "v.zarr", "-o", "r.html"), ("spectrum", "v.zarr")):
+        said = dip(*line, code=1).stderr.decode()
+        assert "planes" in said
+        assert "bug" not in said
+
+
+def test_the_page_has_a_slider_for_planes(stack, dip):
+    dip("fit", "noisy.tif", *LINE, "--clean", "clean.tif", "-o", "v.zarr")
+    dip("report", "v.zarr", "-o", "r.html", "-q")
+    path = chromium.executable()
+    if path is None:
+        pytest.skip("chromium is not installed")
+    find = "const s = document.querySelector('.planes input')"
+    move = "(() => {{ " + find + "; s.value = {}; s.oninput(); }})()"
+    sources = "[...document.querySelectorAll('.pictures img, .stage img')].map(i => i.src)"
+    browser = chromium.Chromium(path)
+    try:
+        browser.open(stack / "r.html")
+        browser.run(move.format(0))
+        first = browser.run(sources)
+        browser.run(move.format(5))
+        last = browser.run(sources)
+        assert browser.run("document.querySelector('.planes output').textContent") == "6"
+        assert not browser.messages
+    finally:
+        browser.close()
+    assert len(first) == 5
+    assert all(a != b for a, b in zip(first, last, strict=True))

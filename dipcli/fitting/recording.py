@@ -26,8 +26,12 @@ class Recorder:
         *,
         size: tuple[int, int, int],
         projection: Projection | None = None,
+        planes: int = 1,
     ) -> None:
-        """The output has that size; `projection` maps it to what is compared with the target."""
+        """The output has that size; of a volume it has so many planes.
+
+        `projection` maps it to what is compared with the target.
+        """
         self._every = settings.record_every
         self._projection = projection
         self._writer = writer
@@ -35,7 +39,7 @@ class Recorder:
         for name in settings.records():
             kind = MEASURES.find(name)
             references = {"clean": clean, "target": target, "": np.zeros(size, np.float32)}
-            self._measures[name] = kind(references[kind.needs], BANDS)
+            self._measures[name] = kind.of_frames(references[kind.needs], BANDS, planes)
         self._smaller = target.shape != size
         if self._measures and not writer.records:
             self._make_room(settings.iterations // self._every + 1)

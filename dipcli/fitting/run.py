@@ -124,7 +124,7 @@ class _Driver:
         self.target, self.clean = target, clean = store.target, store.clean
         self.task = task = settings.parsed_task
         image = image_part(store, "target")
-        domain = settings.domain(image.scale)
+        self.planes, domain = max(1, len(image.planes)), settings.domain(image.scale)
         # what the network is fitted to
         self.fitted = domain.stabilised(target) if domain else target
         size = task.size(target.shape[1:], None if clean is None else clean.shape[1:])
@@ -148,7 +148,7 @@ class _Driver:
             flash=store.flash,
             start=start,
             domain=domain,
-            planes=max(1, len(image.planes)),
+            planes=self.planes,
         )
         # where a step sees a few pixels, the whole image would cost more than the step
         self.watches = not settings.pixelwise or self.watch.active is not None
@@ -183,6 +183,7 @@ class _Driver:
                 self.clean,
                 size=self.size,
                 projection=self.watch.projection,
+                planes=self.planes,
             )
             self.before = float(self.writer.attrs.get("seconds") or 0)
             self.start = time.monotonic()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from types import MappingProxyType
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,8 @@ class Measure(ABC):
     quantity: ClassVar[str] = ""  # label of its axis in a figure, which draws the last column
     columns: ClassVar[tuple[str, ...]]
     axis: Axis = MappingProxyType({})
+    volumes: ClassVar[bool] = False  # it can measure volumes, (channel, z, y, x)
+    planes: int = 1  # of the frames that are volumes to it
 
     def __init__(self, reference: Floats, bands: int = BANDS) -> None:
         """A measure that needs no reference gets any image (channel, y, x) of the frames' size."""
@@ -44,9 +46,19 @@ class Measure(ABC):
     def take(self, frame: Floats) -> Sequence[npt.ArrayLike]:
         """Measure a frame (channel, y, x): an array or a number for each column."""
 
+    @classmethod
+    def of_frames(cls, reference: Floats, bands: int = BANDS, planes: int = 1) -> Self:
+        """The measure of frames with so many planes: of volumes, or else plane by plane."""
+        if not cls.volumes:
+            return cls(reference, bands)
+        measure = cls(as_volume(reference, planes), bands)
+        measure.planes = planes
+        return measure
+
     def __call__(self, frame: Floats) -> Values:
         """Measure a frame (channel, y, x): the numbers by column."""
-        numbers = (np.asarray(column, np.float64) for column in self.take(frame))
+        columns = self.take(as_volume(frame, self.planes))
+        numbers = (np.asarray(column, np.float64) for column in columns)
         return dict(zip(self.columns, numbers, strict=True))
 
     @property
@@ -67,6 +79,13 @@ class Measure(ABC):
         if len(self.columns) > 1 or ":" in name:
             return {column: column for column in self.columns}
         return {self.columns[0]: name}
+
+
+def as_volume(frame: Floats, planes: int) -> Floats:
+    """(plane * channel, y, x) -> (channel, z, y, x); a single plane stays as it is."""
+    if planes == 1:
+        return frame
+    return frame.reshape(planes, -1, *frame.shape[1:]).swapaxes(0, 1)
 
 
 def axis_rows(axis: Axis, values: Values) -> Iterator[dict[str, Any]]:
@@ -108,7 +127,7 @@ def named_rows(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, An
 
 
 def gray(image: Floats) -> Doubles:
-    """Convert (channel, y, x) to gray (y, x), as the published code of bands and blur does.
+    """Convert (channel, ...) to gray (...), as the published code of bands and blur does.
 
     Three channels are weighted and clipped to [0, 1], other numbers are averaged. Unknown pixels
     are 0, as in an image that was multiplied by its mask.

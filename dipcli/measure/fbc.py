@@ -20,6 +20,7 @@ from dipcli.measure.fourier import (
     band_axis,
     band_labels,
     cycles,
+    frequency,
     mean,
     total,
     transform,
@@ -37,18 +38,19 @@ class Fbc(Measure):
     """
 
     needs = "target"
+    volumes = True
     quantity = "frequency-band correspondence"
     columns = ("fbc",)
 
     def __init__(self, reference: Floats, bands: int = BANDS) -> None:
         super().__init__(reference, bands)
         self.axis = band_axis(bands)
-        self._size = reference.shape[1], reference.shape[2]
-        self._target = np.abs(transform(gray(reference)))
+        self._size = reference.shape[1:]
+        self._target = np.abs(transform(gray(reference), len(self._size)))
         self._rings = _rings(self._size, bands)
 
     def take(self, frame: Floats) -> list[Doubles]:
-        ratio = np.abs(transform(gray(frame))) / (self._target + EPSILON)
+        ratio = np.abs(transform(gray(frame), len(self._size))) / (self._target + EPSILON)
         return [mean(np.clip(ratio, 0, 1), self._rings, self.bands, self._size)]
 
 
@@ -64,19 +66,26 @@ class FbcEnergy(Fbc):
 
     def __init__(self, reference: Floats, bands: int = BANDS) -> None:
         super().__init__(reference, bands)
-        self._target[0, 0] = 0
+        self._target[(0,) * len(self._size)] = 0
         self._rings = band_labels(self._size, bands)
         self._energy = total(np.square(self._target), self._rings, bands, self._size)
 
     def take(self, frame: Floats) -> list[Doubles]:
-        common = np.minimum(np.abs(transform(gray(frame))), self._target) * self._target
+        common = (
+            np.minimum(np.abs(transform(gray(frame), len(self._size))), self._target) * self._target
+        )
         with np.errstate(invalid="ignore"):
             return [total(common, self._rings, self.bands, self._size) / self._energy]
 
 
 @lru_cache(8)
 def _rings(size: Size, bands: int) -> Labels:
-    """The ring of each bin, from 0, or `bands` if outside; in integers, so that edges are exact."""
+    """The ring of each bin, from 0, or `bands` if outside; in integers, so that edges are exact.
+
+    The shells of a volume are round in frequency.
+    """
+    if len(size) == 3:
+        return np.where(frequency(size) <= 0.5, band_labels(size, bands), bands)
     y, x = cycles(size)
     half = size[1] // 2
     edges = np.square(np.arange(1, bands + 1) * half)

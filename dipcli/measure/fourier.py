@@ -1,12 +1,14 @@
 """Half of the Fourier transform of real images, and the bands and rings of its frequencies.
 
+Of a volume, rings are shells; along z a frequency is in cycles per plane.
+
 The other half is its mirror image: `twice` counts the bins of the whole transform. Frequencies are
 in cycles per pixel, so that they agree along both sides of an image that is not square.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -15,45 +17,45 @@ import scipy.fft
 from dipcli.arrays import Doubles
 from dipcli.measure.base import Axis
 
-Size = tuple[int, int]  # height and width
-Labels = npt.NDArray[np.intp]  # (y, x) of the half
+Size = tuple[int, ...]  # height and width; of a volume the planes before them
+Labels = npt.NDArray[np.intp]  # (y, x) or (z, y, x) of the half
 
 ROUNDING = 1e-9  # keeps a frequency on the edge of two bands in the lower one, despite rounding
 
 
-def transform(image: npt.NDArray[np.floating]) -> npt.NDArray[np.complex128]:
-    """The transform of (..., y, x), not normalised; in float64, since ratios use the least bins."""
-    return np.asarray(scipy.fft.rfft2(image.astype(np.float64)))
+def transform(image: npt.NDArray[np.floating], dims: int = 2) -> npt.NDArray[np.complex128]:
+    """The transform along the last axes, not normalised; in float64: ratios use the least bins."""
+    return np.asarray(scipy.fft.rfftn(image.astype(np.float64), axes=range(-dims, 0)))
 
 
-def power(image: npt.NDArray[np.floating]) -> Doubles:
-    """|F|^2 of (..., y, x)."""
-    spectrum = transform(image)
+def power(image: npt.NDArray[np.floating], dims: int = 2) -> Doubles:
+    """|F|^2 along the last axes."""
+    spectrum = transform(image, dims)
     return np.asarray(np.square(spectrum.real) + np.square(spectrum.imag))
 
 
 @lru_cache(8)
 def twice(size: Size) -> Doubles:
     """The number of bins of the whole transform that each bin of the half stands for, (y, x)."""
-    width = size[1]
-    counts = np.full((size[0], width // 2 + 1), 2.0)
-    counts[:, 0] = 1
+    *others, width = size
+    counts = np.full((*others, width // 2 + 1), 2.0)
+    counts[..., 0] = 1
     if width % 2 == 0:
-        counts[:, -1] = 1
+        counts[..., -1] = 1
     return counts
 
 
-def cycles(size: Size) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Whole cycles per image of the bins, along y (a column) and x (a row)."""
-    height, width = size
-    y = np.rint(np.fft.fftfreq(height, 1 / height)).astype(np.int64)[:, None]
-    return y, np.arange(width // 2 + 1)[None]
+def cycles(size: Size) -> tuple[npt.NDArray[np.int64], ...]:
+    """Whole cycles per image of the bins, along each axis."""
+    *others, width = size
+    along = [np.rint(np.fft.fftfreq(n, 1 / n)).astype(np.int64) for n in others]
+    return np.ix_(*along, np.arange(width // 2 + 1))
 
 
 def frequency(size: Size) -> Doubles:
     """Cycles per pixel of the bins, (y, x); 0.5 is Nyquist, and the corners lie beyond it."""
-    y, x = cycles(size)
-    return np.asarray(np.hypot(y / size[0], x / size[1]))
+    along = [whole / n for whole, n in zip(cycles(size), size, strict=True)]
+    return np.asarray(reduce(np.hypot, along))
 
 
 def total(weights: Doubles, labels: Labels, groups: int, size: Size) -> Doubles:

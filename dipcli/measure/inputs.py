@@ -41,6 +41,11 @@ class RunSource:
         return image_part(self.store, "target")
 
     @property
+    def planes(self) -> int:
+        """The number of planes of its frames, where they are volumes."""
+        return self.store.planes
+
+    @property
     def projection(self) -> Projection | None:
         """The forward model of its fit, which maps frames to the target; None: there is none."""
         model = self.store.model
@@ -53,6 +58,10 @@ class ImageSource:
 
     source: str
     image: Image
+
+    @property
+    def planes(self) -> int:
+        return max(1, len(self.image.planes))
 
     @property
     def label(self) -> str:

@@ -20,10 +20,15 @@ from dipcli.measure.fourier import Labels, Size
 class Radial(Measure):
     """A measure with a row for each ring of frequency."""
 
+    volumes = True
+
     def __init__(self, reference: Floats, bands: int = BANDS) -> None:
         super().__init__(reference, bands)
-        self._size = reference.shape[1], reference.shape[2]
+        self._size = reference.shape[1:]
         self._rings, self.axis = _rings(self._size)
+
+    def _power(self, image: Floats | Doubles) -> Doubles:
+        return fourier.power(image, len(self._size))
 
     def _mean(self, spectrum: Doubles) -> Doubles:
         return fourier.mean(spectrum.mean(axis=0), self._rings, self.places, self._size)
@@ -36,7 +41,7 @@ class Power(Radial):
     columns = ("power",)
 
     def take(self, frame: Floats) -> list[Doubles]:
-        return [self._mean(fourier.power(np.nan_to_num(frame)))]
+        return [self._mean(self._power(np.nan_to_num(frame)))]
 
 
 class Amplitude(Radial):
@@ -46,7 +51,7 @@ class Amplitude(Radial):
     columns = ("amplitude",)
 
     def take(self, frame: Floats) -> list[Doubles]:
-        spectrum = np.sqrt(fourier.power(np.nan_to_num(frame))).mean(axis=0)
+        spectrum = np.sqrt(self._power(np.nan_to_num(frame))).mean(axis=0)
         return [fourier.total(spectrum, self._rings, self.places, self._size)]
 
 
@@ -59,10 +64,10 @@ class Error(Radial):
 
     def __init__(self, reference: Floats, bands: int = BANDS) -> None:
         super().__init__(reference, bands)
-        self._own = self._mean(fourier.power(np.nan_to_num(reference)))
+        self._own = self._mean(self._power(np.nan_to_num(reference)))
 
     def take(self, frame: Floats) -> list[Doubles]:
-        ring = self._mean(fourier.power(difference(frame, self.reference)))
+        ring = self._mean(self._power(difference(frame, self.reference)))
         with np.errstate(divide="ignore", invalid="ignore"):
             return [ring, ring / self._own]
 

@@ -162,12 +162,12 @@ class SourceMeasure:
             if self.name == ONSET:
                 msg = f"{source.source} is an image; onset needs the frames of a run"
                 raise DipError(msg)
-            measure = self._kind(reference, self._bands)
+            measure = self._kind.of_frames(reference, self._bands, source.planes)
             values = measure(source.image.pixels)
             return Measurements(source.source, None, measure), 1, iter([(None, values)])
         run = source.run
         _check_size(source, reference, projection)
-        measure = self._kind(reference, self._bands)
+        measure = self._kind.of_frames(reference, self._bands, source.planes)
         measured = Measurements(source.source, run.number, measure, best_iteration(run))
         own = self._image is None and self._part == self._kind.needs
         recorded = own or not self._kind.needs

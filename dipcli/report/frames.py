@@ -12,7 +12,7 @@ from dipcli.arrays import Doubles, Floats
 from dipcli.measure.base import BANDS, Measure, OnError, Progress, skipping
 from dipcli.measure.runs import Measurements, best_iteration, recorded_values
 from dipcli.registry import MEASURES
-from dipcli.report.pictures import webp
+from dipcli.report.pictures import planes_of, webp
 from dipcli.report.stores import StoreRuns, lookup
 from dipcli.store import Run
 
@@ -87,6 +87,11 @@ class RunView:
     measurements: dict[str, Measurements] = field(default_factory=dict)
 
     @property
+    def planes(self) -> int:
+        """The number of planes of its frames, where they are volumes."""
+        return self.store.store.planes
+
+    @property
     def name(self) -> str:
         return f"{self.store.label} {self.run.name}"
 
@@ -109,7 +114,8 @@ def view_runs(
 
 def _read_frames(view: RunView, room: int, side: int, progress: Progress) -> None:
     run, saved, size = view.run, view.run.iterations, view.run.size
-    power = MEASURES["power"](np.zeros(size, np.float32), BANDS)
+    planes = view.planes
+    power = MEASURES["power"].of_frames(np.zeros(size, np.float32), BANDS, planes)
     view.frequency = power.axis["frequency"]
     reference = None
     images = {"target": view.store.store.target, "clean": view.store.store.clean}
@@ -127,7 +133,8 @@ def _read_frames(view: RunView, room: int, side: int, progress: Progress) -> Non
         for name, measure in measures.items():
             view.measurements[name].values[iteration] = measure(frame)
         if selection.wants(place):
-            selection.add(place, iteration, frame, power(frame)["power"])
+            shown = planes_of(frame, planes)[planes // 2]
+            selection.add(place, iteration, shown, power(frame)["power"])
             view.frames = selection.frames
         progress(f"report {run.label}", place + 1, len(saved))
 
@@ -135,7 +142,7 @@ def _read_frames(view: RunView, room: int, side: int, progress: Progress) -> Non
 def _measures(view: RunView, reference: Floats) -> Iterator[tuple[str, Measure]]:
     """The measures to take of each frame: those that the fit did not record."""
     for name in PLOTTED:
-        measure = MEASURES[name](reference, BANDS)
+        measure = MEASURES[name].of_frames(reference, BANDS, view.planes)
         is_target = view.reference == "target"
         recorded = recorded_values(view.run, name, measure) if is_target else None
         best = best_iteration(view.run)

@@ -18,8 +18,16 @@ from dipcli.measure.base import OnError, Progress, skipping
 from dipcli.measure.trajectories import SUMMARY, Distances
 from dipcli.report.commands import commands, description
 from dipcli.report.figures import figures
-from dipcli.report.frames import MOST_RUNS, RunView, few, view_runs
-from dipcli.report.pictures import HIGH, WIDE, SpectrumAxes, thumbnail, uri, webp
+from dipcli.report.frames import MOST_RUNS, QUALITY, RunView, few, view_runs
+from dipcli.report.pictures import (
+    HIGH,
+    WIDE,
+    SpectrumAxes,
+    planes_of,
+    thumbnail,
+    uri,
+    webp,
+)
 from dipcli.report.stores import StoreRuns, lookup
 from dipcli.store import Run
 
@@ -27,6 +35,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 MARKUP = set("\\`*_{}[]<>()#+!|&~$")  # characters that Markdown may read as markup
 SIDE, SMALL_SIDE = 512, 256  # pixels of an image at most; the latter for more stores than MANY
 MANY = 4
+MOST_PLANES = 40  # of a volume
 PIXELATED = 200  # pixels; smaller images are enlarged without smoothing
 STRIP, THUMBNAIL = 6, 120  # frames below a player, and pixels of their longer side
 OVERVIEW = {
@@ -126,25 +135,34 @@ def _pictures(one: StoreRuns, views: Sequence[RunView], side: int) -> Iterator[d
     """The target, the restored image or last frame of each run, and the clean image."""
     if not views:  # the store is beyond MOST_RUNS
         return
-    target, clean = one.store.target, one.store.clean
-    yield {"title": "Target", **_picture(target, side)}
+    target, clean, planes = one.store.target, one.store.clean, one.store.planes
+    yield {"title": "Target", **_picture(target, side, planes)}
     for view in views:
         number = f" {view.run.name}" if len(one.runs) > 1 else ""
         estimate = view.run.estimate
         if estimate is not None:
             psnr = lookup(view.numbers, "chosen", "psnr")
             decibels = f", {psnr:.2f} dB" if isinstance(psnr, float) else ""
-            yield {"title": f"Restored{number}{decibels}", **_picture(estimate, side)}
+            yield {"title": f"Restored{number}{decibels}", **_picture(estimate, side, planes)}
         elif view.frames:
             last = view.frames[-1]
             title = f"Last frame{number}, iteration {last.iteration}"
-            yield {"title": title, "uri": uri(last.picture), **_size(view.run.size, side)}
+            size = _size(view.run.size, side)
+            yield {"title": title, "uri": uri(last.picture), "planes": [], **size}
     if clean is not None:
-        yield {"title": "Clean", **_picture(clean, side)}
+        yield {"title": "Clean", **_picture(clean, side, planes)}
 
 
-def _picture(pixels: Floats, side: int) -> dict[str, Any]:
-    return {"uri": uri(webp(pixels, side)), **_size(pixels.shape, side)}
+def _picture(pixels: Floats, side: int, planes: int) -> dict[str, Any]:
+    """An image; of a volume the middle plane, and of many planes some, evenly chosen."""
+    images = planes_of(pixels, planes)
+    picture = {"uri": uri(webp(images[planes // 2], side)), **_size(pixels.shape, side)}
+    if planes == 1:
+        return picture
+    chosen = np.unique(np.linspace(0, planes - 1, min(planes, MOST_PLANES)).round().astype(int))
+    quality = None if planes <= MOST_PLANES else QUALITY
+    uris = [uri(webp(images[k], side, quality)) for k in chosen]
+    return {**picture, "planes": uris, "numbers": (chosen + 1).tolist()}
 
 
 def _size(shape: Sequence[int], side: int) -> dict[str, int]:

@@ -33,6 +33,11 @@ def webp(pixels: Floats, side: int, quality: int | None = None) -> bytes:
     return data.getvalue()
 
 
+def planes_of(pixels: Floats, planes: int) -> list[Floats]:
+    """The images (channel, y, x) of a volume's planes; an image is its own only one."""
+    return np.split(pixels, planes)
+
+
 def thumbnail(data: bytes, side: int) -> bytes:
     """Shrink a WebP."""
     picture = PIL.Image.open(BytesIO(data))

@@ -137,8 +137,14 @@ def original_image(attrs: Mapping[str, Any], pixels: Floats, label: str) -> Imag
         spacing=field.number("spacing", 1.0),
         history=history,
         page=field.get("page", _is_page, 1),
-        planes=tuple(field.get("planes", lambda v: _are_planes(v, len(pixels)), [])),
+        planes=page_numbers(attrs, len(pixels), label),
     )
+
+
+def page_numbers(attrs: Mapping[str, Any], channels: int, label: str) -> tuple[int, ...]:
+    """The numbers of the pages that the channels of a volume are of; () for an image."""
+    found = _Fields(attrs, label).get("planes", lambda v: _are_planes(v, channels), [])
+    return tuple(found)
 
 
 def _is_page(value: Any) -> bool:

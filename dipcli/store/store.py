@@ -17,7 +17,12 @@ from dipcli.files import write_errors
 from dipcli.images import Floats, Image
 from dipcli.store import disk
 from dipcli.store.access import Reader, StoreLike, open_folder, open_reader, read_errors
-from dipcli.store.attributes import process_attributes, root_attributes, run_attributes
+from dipcli.store.attributes import (
+    page_numbers,
+    process_attributes,
+    root_attributes,
+    run_attributes,
+)
 from dipcli.store.create import create_run, create_store
 from dipcli.store.disk import Lock
 from dipcli.store.layout import RUN, RUN_SCRATCH, STORE_SCRATCH, SaveDtype
@@ -92,6 +97,12 @@ class Store:
             msg = f"{self.name}/target is missing"
             raise BadStore(msg)
         return pixels
+
+    @property
+    def planes(self) -> int:
+        """The number of planes of a volume; 1 for an image."""
+        channels = self._reader.required_array("target").shape[0]
+        return max(1, len(page_numbers(self.attrs, channels, self.name)))
 
     @property
     def clean(self) -> Floats | None:

@@ -25,10 +25,27 @@ for (const wiper of document.querySelectorAll(".wiper")) {
     slider.setAttribute("aria-valuetext", slider.value + " % left image");
   };
   left.onchange = right.onchange = show;
+  wiper.addEventListener("planes", show);
   slider.oninput = wipe;
   show();
   wipe();
   wiper.hidden = false;
+}
+
+// the planes of a volume: all pictures of a store show the same one
+for (const planes of document.querySelectorAll(".planes")) {
+  const { numbers, pictures } = JSON.parse(planes.querySelector("script").textContent);
+  const images = [...planes.parentElement.querySelectorAll(".pictures img")];
+  const wiper = planes.parentElement.querySelector(".wiper");
+  const slider = planes.querySelector("input");
+  slider.oninput = () => {
+    planes.querySelector("output").textContent = numbers[slider.value];
+    slider.setAttribute("aria-valuetext", "plane " + numbers[slider.value]);
+    images.forEach((image, place) => { if (pictures[place].length) image.src = pictures[place][slider.value]; });
+    wiper.dispatchEvent(new Event("planes"));
+  };
+  slider.oninput();
+  planes.hidden = false;
 }
 
 // the frames of each run under a slider; all sliders can move together
