@@ -82,6 +82,8 @@ _dip_knows() {
                 '--skip ='
                 '--kernel ='
                 '--stride ='
+                '--dims ='
+                '--stride-z ='
                 '--upsample = @fit_upsample'
                 '--pad = zero reflect'
                 '--norm = batch mean-only none'

@@ -136,6 +136,8 @@ set -g __dip_valued \
     'fit --skip' \
     'fit --kernel' \
     'fit --stride' \
+    'fit --dims' \
+    'fit --stride-z' \
     'fit --upsample' \
     'fit --pad' \
     'fit --norm' \
@@ -595,6 +597,8 @@ complete -c dip -n '__dip_in fit --depth' -l depth -d 'Number of levels.' -r -f
 complete -c dip -n '__dip_in fit --skip' -l skip -d 'Channels of the skip connections, per level.' -r -f
 complete -c dip -n '__dip_in fit --kernel' -l kernel -d 'Side of the convolution kernels, per level; odd.' -r -f
 complete -c dip -n '__dip_in fit --stride' -l stride -d 'Factor of down- and upsampling, per level.' -r -f
+complete -c dip -n '__dip_in fit --dims' -l dims -d 'Dimensions of the convolutions: 2 for images; 3 fits the pages of a stack as one volume.' -r -f
+complete -c dip -n '__dip_in fit --stride-z' -l stride-z -d 'Factor of down- and upsampling along the planes of a volume, per level; 0: chosen from the voxel size and the number of planes.' -r -f
 complete -c dip -n '__dip_in fit --upsample' -l upsample -d 'Upsampling method, per level; lpf:1 copies pixels, lpf:6 is the smoothest filter.' -r -f -a '(__dip_fill $__dip_place_fit_upsample)'
 complete -c dip -n '__dip_in fit --pad' -l pad -d 'Padding of the convolutions.' -r -f -a 'zero reflect'
 complete -c dip -n '__dip_in fit --norm' -l norm -d 'Normalisation layer.' -r -f -a 'batch mean-only none'

@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from dipcli.errors import DipError
 from dipcli.images import Floats, Image
-from dipcli.images.pixelsize import PixelSize, pixel_size
+from dipcli.images.pixelsize import PixelSize, pixel_size, plane_distance
+from dipcli.measure.base import as_volume
 from dipcli.store import Run, Store, image_part, open_store, runs_part, split_name
 from dipcli.store.access import open_reader
 from dipcli.store.layout import RUN
@@ -90,6 +91,8 @@ def _is_ours(path: str) -> bool:
 class Frames:
     """The frames of a run as a read-only array (iteration, y, x) or (iteration, y, x, channel).
 
+    Of a volume, z stands before y.
+
     The first axis has equal steps, as a slider needs them. The saved iterations may have not: a
     place between two of them shows the earlier frame, and the last place the last frame.
     """
@@ -150,6 +153,8 @@ class _View(NamedTuple):
     factor: int  # pixels of a frame per pixel of the target, along a side
     rgb: bool  # whether three channels are colours
     limits: tuple[float, float]  # of contrast
+    planes: int = 1  # of a volume
+    distance: float = 1.0  # of two planes, in the unit of a pixel
 
     @classmethod
     def of(cls, store: Store, target: Image) -> _View:
@@ -157,14 +162,16 @@ class _View(NamedTuple):
         factor = model.factor if model else 1
         size = _length(target) or PixelSize(1.0, 1.0, "")
         axes = target.meta.axes
-        planes = -1 < axes.find("C") < axes.find("Y")  # channels of a microscope, not samples
+        separate = -1 < axes.find("C") < axes.find("Y")  # channels of a microscope, not samples
         return cls(
             store=store.name,
             scale=(size.y / factor, size.x / factor),
             unit=size.unit or None,
             factor=factor,
-            rgb=not planes,
+            rgb=not separate,
             limits=_limits(target.pixels),
+            planes=store.planes,
+            distance=size.x * (plane_distance(target) or 1.0),
         )
 
     def image(
@@ -191,36 +198,38 @@ class _View(NamedTuple):
 
     def std(self, name: str, pixels: Floats) -> Iterator[Layer]:
         """The layer of a standard deviation: the mean over colours, in false colours."""
-        if self.rgb and len(pixels) == 3:
-            pixels = pixels.mean(axis=0, keepdims=True)
+        if self.rgb and len(pixels) == 3 * self.planes:
+            colours = as_volume(pixels, self.planes).mean(axis=0)
+            pixels = colours if self.planes > 1 else colours[None]
         view = self._replace(rgb=False, limits=(0.0, float(np.nanmax(pixels, initial=0)) or 1.0))
         for data, options, kind in view.image(name, pixels, visible=False):
-            false_colors = {"colormap": "viridis"} if len(pixels) == 1 else {}
+            false_colors = {"colormap": "viridis"} if len(pixels) == self.planes else {}
             yield data, options | false_colors, kind
 
     def _place(self, coarse: bool = False) -> dict[str, Any]:
         """The keyword arguments that say where the pixels lie."""
-        factor = self.factor if coarse else 1
+        factor, depth = self.factor if coarse else 1, self.planes > 1
         # napari places the centre of the first pixel at the translation
         place: dict[str, Any] = {
-            "scale": tuple(size * factor for size in self.scale),
-            "translate": tuple(size * (factor - 1) / 2 for size in self.scale),
-            "axis_labels": ("y", "x"),
+            "scale": (*(self.distance,) * depth, *(size * factor for size in self.scale)),
+            "translate": (*(0.0,) * depth, *(size * (factor - 1) / 2 for size in self.scale)),
+            "axis_labels": (*("z",) * depth, "y", "x"),
             "metadata": {"store": self.store},
         }
-        return place | ({"units": (self.unit, self.unit)} if self.unit else {})
+        return place | ({"units": (self.unit,) * (2 + depth)} if self.unit else {})
 
     def _channels(self, channels: int) -> Iterator[tuple[str, Arrange, dict[str, Any]]]:
         """The layers of an image: suffix of the name, arrangement of the pixels, options."""
+        channels //= self.planes
         if self.rgb and channels == 3:
             # (y, x, colour)
-            yield "", partial(np.moveaxis, source=0, destination=-1), {"rgb": True}
+            yield "", self._arranged(partial(np.moveaxis, source=0, destination=-1)), {"rgb": True}
             return
         colors = {1: ("gray",), 2: TWO}.get(channels, MORE)
         for channel in range(channels):
             yield (
                 f" channel {channel + 1}" if channels > 1 else "",
-                partial(np.take, indices=channel, axis=0),  # (y, x)
+                self._arranged(partial(np.take, indices=channel, axis=0)),  # (y, x)
                 {
                     "rgb": False,
                     "contrast_limits": self.limits,
@@ -229,6 +238,10 @@ class _View(NamedTuple):
                     "blending": "additive" if channel else "translucent_no_depth",
                 },
             )
+
+    def _arranged(self, arrange: Arrange) -> Arrange:
+        """The same of a volume, (channel, z, y, x)."""
+        return lambda pixels: arrange(as_volume(pixels, self.planes))
 
 
 def _length(image: Image) -> PixelSize | None:

@@ -347,3 +347,25 @@ def test_a_store_without_runs_shows_its_target(tmp_path):
         pass
     assert list(layers_of(tmp_path / "t.zarr")) == ["target"]
     assert open_store(tmp_path / "t.zarr").runs == []
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_a_volume_has_an_axis_of_planes(tmp_path, channels):
+    """Four planes, two widths of a pixel apart."""
+    meta = replace(MICROMETRES, imagej={**MICROMETRES.imagej, "spacing": 0.5})
+    image = replace(stores.picture(4 * channels, 8, 6), meta=meta, planes=(1, 2, 3, 4))
+    path = tmp_path / "v.zarr"
+    one_run(path, image, frame=image.pixels.shape)
+    layers = layers_of(path)
+    pixels = image.pixels.reshape(4, channels, 8, 6)
+    name = "target" if channels in (1, 3) else "target channel 2"
+    expected = {1: pixels[:, 0], 2: pixels[:, -1], 3: pixels.transpose(0, 2, 3, 1)}[channels]
+    data, options = layers[name]
+    np.testing.assert_array_equal(data, expected)
+    assert options["axis_labels"] == ("z", "y", "x")
+    assert options["scale"] == pytest.approx((0.5, 0.5, 0.25))
+    assert options["units"] == ("µm", "µm", "µm")
+    frames, options = layers["run-0 frames" + name.removeprefix("target")]
+    assert np.asarray(frames).shape == (2, *expected.shape)
+    assert options["axis_labels"] == ("iteration", "z", "y", "x")
+    assert len(options["scale"]) == len(options["translate"]) == 4

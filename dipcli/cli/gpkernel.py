@@ -27,7 +27,7 @@ LISTS = {"Architectures": ARCHITECTURES, "Presets": PRESETS}
 POSTERIOR = "Posterior"
 
 
-@options.command(NetworkSettings)
+@options.command(NetworkSettings, without=("dims", "stride_z"))
 def gpkernel(
     stores: list[str] | None = argument("STORE", "Sample the networks of STORE before their fit."),
     depth: str | None = option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import Field, fields
 from typing import Any, Literal, NamedTuple
@@ -110,11 +110,14 @@ def reading(page: str) -> Any:
 # -- commands --------------------------------------------------------------------------------------
 
 
-def command(settings: type | None = None) -> Callable[[Callable[..., int]], Callable[..., None]]:
+def command(
+    settings: type | None = None, without: Sequence[str] = ()
+) -> Callable[[Callable[..., int]], Callable[..., None]]:
     """Make a command of a function that returns its exit code.
 
     The defaults of the function declare the options. Those of the messages, and one for each field
-    of `settings` that the function does not declare itself, follow.
+    of `settings` that the function does not declare itself, but those `without` which it is,
+    follow.
     """
 
     def decorate(function: Callable[..., int]) -> Callable[..., None]:
@@ -132,7 +135,7 @@ def command(settings: type | None = None) -> Callable[[Callable[..., int]], Call
 
             defaults = default_values()
             every = {f.name: _of_field(f, defaults[f.name]) for f in fields(settings)}
-            rows |= {name: row for name, row in every.items() if name not in rows}
+            rows |= {n: row for n, row in every.items() if n not in rows and n not in without}
 
         def run(**words: Any) -> None:
             console.set_volume(**{name: words.pop(name) for name in VOLUME})

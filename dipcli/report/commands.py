@@ -166,12 +166,14 @@ def _word(value: Any) -> str:
 def description(store_runs: StoreRuns, runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """What was fitted and how: rows of a term and its value."""
     attrs = store_runs.store.attrs
-    channels, height, width = store_runs.store.target.shape
-    size = f"{width} x {height} pixels, {channels} channel{'s' * (channels > 1)}"
+    channels, *sides = store_runs.store.target.shape
+    if (planes := store_runs.store.planes) > 1:
+        channels, sides = channels // planes, [planes, *sides]
+    size = f"{' x '.join(map(str, sides[::-1]))} pixels, {channels} channel{'s' * (channels > 1)}"
     rows = [("Image", str(attrs["image"])), ("Size", f"{size}, {attrs.get('dtype')}")]
     rows.append(("Task", str(attrs["task"])))
     # the runs of a store differ by their seeds alone
-    rows += _fit_rows(runs[0]["config"], channels, (height, width)) if runs else []
+    rows += _fit_rows(runs[0]["config"], channels, tuple(sides)) if runs else []
     rows += [(f"run-{run['run']}", _describe_run(run)) for run in runs]
     history = attrs.get("history")
     if history:
@@ -179,7 +181,7 @@ def description(store_runs: StoreRuns, runs: Sequence[Mapping[str, Any]]) -> lis
     return [*rows, ("sha256", str(attrs["sha256"]))]
 
 
-def _fit_rows(config: Any, channels: int, size: tuple[int, int]) -> Iterator[tuple[str, str]]:
+def _fit_rows(config: Any, channels: int, size: tuple[int, ...]) -> Iterator[tuple[str, str]]:
     """The network, the steps and the running mean; code of the user's is named, not loaded."""
     from dipcli.nets.cost import cost
 
