@@ -61,6 +61,8 @@ _dip_knows() {
                 '--preset = @preset'
                 '--like = <PATH>'
                 '--settings = <PATH>'
+                '--table = <PATH>'
+                '--failed = <PATH>'
                 '--resume'
                 '-n --dry-run'
                 '--page = @fit_page'

@@ -16,6 +16,7 @@ from dipcli.cli import console
 from dipcli.rows import escape, guard
 
 Form = Literal["bar", "plain", "json", "none"]
+FEW = 8  # bars that stay when their work has ended
 FORMATS = {"loss": ".3g", "psnr": ".2f"}  # others are whole numbers
 
 
@@ -63,6 +64,10 @@ class Progress:
         work.done, work.total, work.figures = done, total, figures
         self._show(work)
 
+    def end(self, name: str) -> None:
+        """Show a piece of work no longer."""
+        self._works.pop(name, None)
+
     def _show(self, work: _Work) -> None:
         """Draw or print; this one does neither."""
 
@@ -74,6 +79,11 @@ class _Bars(Progress):
         super().__init__()
         self._bars = bars
         self._tasks: dict[str, Any] = {}
+
+    def end(self, name: str) -> None:
+        super().end(name)
+        if name in self._tasks and len(self._tasks) > FEW:
+            self._bars.remove_task(self._tasks.pop(name))
 
     def _show(self, work: _Work) -> None:
         name = work.name

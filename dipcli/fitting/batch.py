@@ -19,20 +19,23 @@ from dipcli.fitting.plan import Plan, missing_runs, plan
 from dipcli.fitting.run import News, RunJob, Stopped, Tell
 from dipcli.store import delete_store, is_root, pack
 
+OnError = Callable[[DipError, str], object]  # why a fit failed, and the folder of its store
+
 
 def run_jobs(
     jobs: Sequence[Job],
     *,
     tell: Tell,
     stopped: Stopped,
-    on_error: Callable[[DipError], None],
+    on_error: OnError,
     on_start: Callable[[Sequence[Plan], int], None] | None = None,
     executor: Executor | None = None,
     force: bool = False,
 ) -> list[Job]:
     """Do the runs that the stores of the jobs lack; the jobs whose stores could be opened.
 
-    One job that fails does not stop the others: `on_error` gets the reason. `on_start` gets the
+    One job that fails does not stop the others: `on_error` gets the reason and the folder of its
+    store. `on_start` gets the
     plans, and how many fits run in parallel, before the first one begins.
     """
     with ExitStack() as stack:
@@ -41,7 +44,7 @@ def run_jobs(
             try:
                 plans.append(opened := plan(job, force=force))
             except DipError as error:
-                on_error(error)
+                on_error(error, job.folder)
                 continue
             stack.callback(opened.store.close)
         parallel = parallel_for(jobs)
@@ -55,7 +58,8 @@ def run_jobs(
 
         def hear(news: News) -> None:
             if news.status == "failed" and tiles.is_news(news):
-                on_error(DipError(f"{news.label}: {news.error}"))
+                folder = news.label.rpartition("/")[0]
+                on_error(DipError(f"{news.label}: {news.error}"), folder)
             tell(tiles.count(news))
 
         if executor is not None:
@@ -67,7 +71,7 @@ def run_jobs(
 
 
 def _cut(
-    plans: Sequence[Plan], parallel: int, on_error: Callable[[DipError], None], stack: ExitStack
+    plans: Sequence[Plan], parallel: int, on_error: OnError, stack: ExitStack
 ) -> tuple[list[Plan], list[tuple[Plan, list[Plan]]]]:
     """The plans to do, with tiles in place of pictures; and the pictures with their tiles."""
     work, cut = list[Plan](), list[tuple[Plan, list[Plan]]]()
@@ -78,7 +82,7 @@ def _cut(
         try:
             tiles = tile_plans(whole, parallel)
         except DipError as error:
-            on_error(error)
+            on_error(error, whole.job.folder)
             continue
         for tile in tiles:
             stack.callback(tile.store.close)

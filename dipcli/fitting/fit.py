@@ -107,7 +107,7 @@ def fit_many(
             made,
             tell=tell,
             stopped=stopped,
-            on_error=errors.append,
+            on_error=lambda error, _: errors.append(error),
             executor=executor,
             force=force,
         )
