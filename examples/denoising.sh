@@ -20,7 +20,8 @@ fit() { # fit NAME NETWORK OPTION...
 
 for image in "${images[@]}"; do
   name=${image##*[/:]}
-  name=${name%.*}
+  # the files of the usual benchmark are called image_House256rgb.png and so on
+  name=$(sed -E 's/^image_//; s/_?(256|512)rgb$//' <<< "${name%.*}")
   dip corrupt "$image" "downsample:$factor,kernel=area" -o "$name-clean.png"
   dip corrupt "$name-clean.png" gaussian:25 -o "$name-noisy.png"
   fit "$name" dip --width "$(pick 16 256 256)" --iterations "$(pick 20 400 1000)"

@@ -12,7 +12,7 @@ LINEAR = [
     *(
         f"downsample:{f},kernel={k}"
         for f in (2, 3)
-        for k in ("area", "lanczos", "bicubic", "nearest")
+        for k in ("area", "lanczos", "lanczos3", "bicubic", "nearest")
     ),
     "downsample:1",
     "blur:1.5",

@@ -8,7 +8,8 @@ from scipy.stats import multivariate_normal
 
 from dipcli.degrade import corrupt
 from dipcli.errors import DipError
-from dipcli.gp import analytic, likelihood, posterior, process
+from dipcli.fitting.settings import Settings
+from dipcli.gp import analytic, inference, likelihood, posterior, process
 from dipcli.gp.circulant import Circulant, quadrant
 from dipcli.gp.process import GaussianProcess
 from dipcli.images import read
@@ -254,3 +255,16 @@ def test_inpainting_beats_an_rbf_kernel():
 def test_denoising_gains_four_decibels():
     ours = restored("gaussian:25", process.analytic(2), noise=25 / 255)
     assert ours > 24  # the noisy image has 20.2 dB
+
+
+def test_an_empirical_kernel_without_a_network_is_that_of_the_paper():
+    words = {"stores": [], "preset": None, "size": (8, 8)}
+    network = inference.choose_network("empirical", None, **words, architecture={})
+    assert network.settings == Settings(arch="dip", depth=2)
+    assert network.settings.width == (128,)
+    wide = inference.choose_network("empirical", None, **words, architecture={"width": (64,)})
+    assert wide.settings == Settings(arch="dip", depth=2, width=(64,))
+    fast = inference.choose_network(
+        "empirical", None, **{**words, "preset": "fast"}, architecture={}
+    )
+    assert fast.settings == Settings("fast").shallower((8, 8), fixed=False)

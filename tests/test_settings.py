@@ -102,11 +102,16 @@ def test_frames_are_saved_every_hundredth_rounded_up(iterations, every):
         ({"iterations": 0}, [0]),
         ({"iterations": 9, "save_at": "3,5,99"}, [3, 5, 9]),
         ({"iterations": 9, "save_at": "3", "save_every": 4}, [0, 3, 4, 8, 9]),
+        ({"iterations": 60, "save_at": "0,20", "preset": "chakrabarty"}, [0, 20, 60]),
+        (
+            {"iterations": 6, "save_at": "3", "save_every": 2, "preset": "chakrabarty"},
+            [0, 2, 3, 4, 6],
+        ),
         ({"iterations": 1000, "save_at": "log:4"}, [0, 1, 10, 100, 1000]),
     ],
 )
 def test_save_every_and_save_at_choose_the_frames(given, saves):
-    assert Settings("ulyanov", **given).saves() == saves
+    assert Settings(**{"preset": "ulyanov", **given}).saves() == saves
 
 
 @pytest.mark.parametrize(

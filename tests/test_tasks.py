@@ -15,6 +15,7 @@ from dipcli.fitting.loop import Fit
 from dipcli.fitting.settings import Settings
 from dipcli.fitting.stopping.watch import Watch
 from dipcli.images import Image, encode, format_of, open_stack, read
+from dipcli.measure.quality import psnr
 from dipcli.registry import TASKS
 from dipcli.store import open_store, read_image
 
@@ -212,7 +213,7 @@ def test_flash_feeds_the_second_image_to_the_network(dip, clean):
         (
             ("--task", "sr:2,kernel=cubic"),
             2,
-            "kernel must be one of area, lanczos, bicubic, nearest",
+            "kernel must be one of area, lanczos, lanczos3, bicubic, nearest",
         ),
         (("--task", "deblur:x"), 2, "extent must be a number"),
         (("--task", "inpaint:3"), 2, "it takes no value, not ':3'"),
@@ -409,3 +410,13 @@ def test_gpkernel_uses_the_image_input_of_a_store(dip, clean):
     dip("fit", "seen.tif", "--task", "sr:2", "--input", "image", *SHORT)
     done = dip("gpkernel", "seen.zarr", "--empirical", "--samples", "2", "--length", "4")
     assert len(done.stdout.splitlines()) > 4
+
+
+@pytest.mark.parametrize("task", ["inpaint", "enhance"])
+def test_the_figures_of_a_run_are_those_of_the_written_image(dip, clean, task):
+    degraded(clean, "mask:0.3" if task == "inpaint" else "gaussian:10")
+    dip("fit", "seen.tif", "--task", task, *SHORT, "--clean", "clean.png", "-o", "t.zarr")
+    with open_store("t.zarr") as store:
+        run = store.run(0)
+        assert run.attrs["psnr"] == psnr(run.estimate, store.clean)
+        assert run.attrs["psnr"] != run.scalar("psnr")[-1]

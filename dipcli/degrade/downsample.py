@@ -18,20 +18,24 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+KERNELS = ("area", "lanczos", "lanczos3", "bicubic", "nearest")
+
+
 @dataclass(frozen=True)
 class Downsample(Degradation):
     """Make the image FACTOR times smaller; sizes are rounded up.
 
     Each output pixel stands for a block of factor x factor pixels, from the top left; the last
     blocks may be cut off. `area` is the mean of the pixels of a block; `nearest` its centre pixel
-    (the lower right of four, as in Pillow); `lanczos` (Lanczos2, as in Ulyanov et al. 2018) and
-    `bicubic` (Keys, a = -0.5, as in Pillow) are antialiased, centred on the block, and repeat the
-    border pixels beyond the border.
+    (the lower right of four, as in Pillow); `lanczos` (Lanczos2, through which Ulyanov et al. 2018
+    fit), `lanczos3` (as in Pillow, with which their small images are made) and `bicubic` (Keys, a =
+    -0.5, as in Pillow) are antialiased, centred on the block, and repeat the border pixels beyond
+    the border.
     """
 
     name: ClassVar[str] = "downsample"
     factor: int = value(1, 65536)
-    kernel: str = key("area", choices=("area", "lanczos", "bicubic", "nearest"))
+    kernel: str = key("area", choices=KERNELS)
 
     def apply(self, image: Image, rng: np.random.Generator) -> Image:
         if self.factor == 1:
@@ -61,7 +65,7 @@ class Downsample(Degradation):
         _, height, width = pixels.shape
         shrink = self.linear((height, width), rng)
         # with negative weights, a small sum of known weights may be large weights that cancel
-        floor = 0.5 if self.kernel in ("lanczos", "bicubic") else 0
+        floor = 0.5 if self.kernel in ("lanczos", "lanczos3", "bicubic") else 0
         return over_known(shrink, pixels, floor).astype(np.float32)
 
 
@@ -84,9 +88,10 @@ def _taps(factor: int, kernel: str) -> tuple[npt.NDArray[np.int_], Array]:
         return np.arange(factor), np.ones(factor)
     if kernel == "nearest":
         return np.array([factor // 2]), np.ones(1)
-    taps = np.arange(-2 * factor, 3 * factor)
+    reach = 3 if kernel == "lanczos3" else 2  # in blocks
+    taps = np.arange(-reach * factor, (reach + 1) * factor)
     t = np.abs(taps - (factor - 1) / 2) / factor  # from the block's centre, in blocks
-    if kernel == "lanczos":
-        return taps, np.where(t < 2, np.sinc(t) * np.sinc(t / 2), 0)
+    if kernel in ("lanczos", "lanczos3"):
+        return taps, np.where(t < reach, np.sinc(t) * np.sinc(t / reach), 0)
     near, far = 1.5 * t**3 - 2.5 * t**2 + 1, -0.5 * t**3 + 2.5 * t**2 - 4 * t + 2
     return taps, np.where(t < 1, near, np.where(t < 2, far, 0))

@@ -143,6 +143,8 @@ def preset_values(preset: str | None, options: Mapping[str, Any]) -> dict[str, A
     rate = OPTIMIZERS.find(options.get("optimizer", "adam")).lr
     if rate is not None:
         values["lr"] = rate  # those of the presets are Adam's
+    if options.get("save_at") and "save_every" not in options:
+        values["save_every"] = 0  # these iterations replace those of the preset
     depth = options.get("depth", values.get("depth"))
     for name in PER_LEVEL:  # the levels of a preset are cut, or the deepest repeated, to the depth
         if depth and 0 < depth < 100 and len(levels := values.get(name, ())) > 1:

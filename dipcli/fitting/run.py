@@ -289,7 +289,8 @@ class _Driver:
             estimate = frame.image if mean is None else mean
         else:
             estimate = self.fit.pixels(chosen)
-        self.disk.do(self.writer.write_image, "estimate", self.task.estimate(estimate, self.target))
+        estimate = self.task.estimate(estimate, self.target)
+        self.disk.do(self.writer.write_image, "estimate", estimate)
         if mean is not None:
             self.disk.do(self.writer.write_image, "average", mean)
         if samples is not None and samples.taken > 1:

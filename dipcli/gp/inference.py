@@ -230,6 +230,8 @@ def choose_network(
             msg = f"networks and their options need --kernel empirical, not {kernel}"
             raise UsageError(msg)
         return None
+    if not named:
+        architecture = {"arch": "dip", **architecture}
     return network_of(
         stores[0] if stores else None,
         depth=depth or (None if named else LEVELS),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dipcli.arrays import Floats
+from dipcli.degrade.downsample import KERNELS
 from dipcli.errors import DipError
 from dipcli.fitting.tasks.base import Size, Undoing
 from dipcli.spec import key, value
@@ -21,7 +22,7 @@ class SuperResolve(Undoing):
     undoes = "downsample"
     resembles = False
     factor: int = value(2, 65536)
-    kernel: str = key("area", choices=("area", "lanczos", "bicubic", "nearest"))
+    kernel: str = key("area", choices=KERNELS)
 
     def size(self, target: Size, clean: Size | None = None) -> Size:
         height, width = (n * self.factor for n in target)
