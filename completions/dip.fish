@@ -305,7 +305,7 @@ set -g __dip_place_degradation \
     'mask:<FRACTION> Make a FRACTION of the pixels unknown, in all channels' \
     'hole:<SIDE>,x=0.5,y=0.5 Make a square unknown; SIDE, and its centre x, y, in fractions of the image' \
     'maskfile:<PATH>,invert=0 Make unknown the pixels that are black in the image PATH' \
-    'downsample:<FACTOR>,kernel=area|lanczos|bicubic|nearest Make the image FACTOR times smaller; sizes are rounded up' \
+    'downsample:<FACTOR>,kernel=area|lanczos|lanczos3|bicubic|nearest Make the image FACTOR times smaller; sizes are rounded up' \
     'blur:<SIZE>,kernel=gaussian|box|motion,angle=0 Blur; SIZE is sigma (gaussian) or a length in pixels (box, motion)' \
     'jpeg:<QUALITY> Compress as JPEG of that QUALITY, from 1 to 100' \
     'fourier:<FRACTION>,mode=random|radial Keep a FRACTION of the Fourier coefficients and set the others to 0; writes floats' \
@@ -345,7 +345,7 @@ set -g __dip_place_task \
     'auto' \
     'denoise Fit the image as it is, and stop before the noise is fitted' \
     'inpaint Fill in unknown pixels, and keep the known ones as they are' \
-    'sr:<FACTOR>,kernel=area|lanczos|bicubic|nearest Make the image FACTOR times larger' \
+    'sr:<FACTOR>,kernel=area|lanczos|lanczos3|bicubic|nearest Make the image FACTOR times larger' \
     'dejpeg Remove the artefacts of JPEG compression' \
     'deblur:<SIZE>,kernel=gaussian|box|motion,angle=0 Undo a known blur; SIZE is sigma (gaussian) or length in pixels (box, motion)' \
     'sense:<FRACTION>,mode=random|radial,seed=0,page=1,place=0 Restore an image of `corrupt fourier`; the image records which coefficients it has' \

@@ -156,7 +156,11 @@ def _pictures(one: StoreRuns, views: Sequence[RunView], side: int) -> Iterator[d
 def _picture(pixels: Floats, side: int, planes: int) -> dict[str, Any]:
     """An image; of a volume the middle plane, and of many planes some, evenly chosen."""
     images = planes_of(pixels, planes)
-    picture = {"uri": uri(webp(images[planes // 2], side)), **_size(pixels.shape, side)}
+    picture = {
+        "uri": uri(webp(images[planes // 2], side)),
+        "planes": [],
+        **_size(pixels.shape, side),
+    }
     if planes == 1:
         return picture
     chosen = np.unique(np.linspace(0, planes - 1, min(planes, MOST_PLANES)).round().astype(int))
