@@ -13,6 +13,7 @@ from torch.nn import functional as F
 import dipcli
 from benchmarks import micrographs
 from dipcli.errors import BadImage, UsageError
+from dipcli.fitting.planes import settled
 from dipcli.fitting.settings import Settings
 from dipcli.images import Scale
 from dipcli.images.pixelsize import plane_distance
@@ -151,8 +152,8 @@ def test_networks_make_volumes_of_any_size_and_their_costs_are_counted(arch, ups
 )
 def test_planes_that_are_far_apart_are_not_put_together_early(planes, distance, strides):
     settings = Settings(dims=3)
-    assert settings.settle_planes(planes, distance).stride_z == strides
-    chosen = Settings(dims=3, stride_z=(2, 1, 1, 3)).settle_planes(planes, distance)
+    assert settled(settings, planes, distance).stride_z == strides
+    chosen = settled(Settings(dims=3, stride_z=(2, 1, 1, 3)), planes, distance)
     assert chosen.stride_z == (2, 1, 1, 3)
 
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from dipcli.cli.asked import Asked
 from dipcli.cli.work import Tally, Work, check_outputs, print_plan
 from dipcli.errors import DipError, UsageError, named
 from dipcli.fitting import outputs
+from dipcli.fitting.checks import check_names
 from dipcli.fitting.job import Job
 from dipcli.fitting.settings import Settings
 from dipcli.temporary import temporary_folder
@@ -105,12 +105,8 @@ def read_rows(data: bytes, name: str) -> list[Row]:
 
 def _check_columns(columns: Sequence[str]) -> None:
     known = [INPUT, *FILES, "mask_invert", *(f.name for f in fields(Settings)), ERROR]
+    check_names(columns, known, "column")
     for column in columns:
-        if column not in known:
-            near = get_close_matches(column, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else "columns are the options of dip fit"
-            msg = f"no column is called {column!r}; {hint}"
-            raise UsageError(msg)
         if columns.count(column) > 1:
             msg = f"two columns are called {column!r}"
             raise UsageError(msg)

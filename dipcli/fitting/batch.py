@@ -35,8 +35,8 @@ def run_jobs(
     """Do the runs that the stores of the jobs lack; the jobs whose stores could be opened.
 
     One job that fails does not stop the others: `on_error` gets the reason and the folder of its
-    store. `on_start` gets the
-    plans, and how many fits run in parallel, before the first one begins.
+    store. `on_start` gets the plans, and how many fits run in parallel, before the first one
+    begins.
     """
     with ExitStack() as stack:
         plans = []

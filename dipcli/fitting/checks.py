@@ -18,13 +18,13 @@ KINDS: dict[type, tuple[Any, str]] = {
 }
 
 
-def check_names(names: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse a name that is no setting's."""
+def check_names(names: Iterable[str], known: Iterable[str], kind: str = "setting") -> None:
+    """Refuse a name that is no setting's, or of another kind."""
     for name in names:
         if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "see dip fit --help"
-            msg = f"no setting is called {name!r}; {hint}"
+            msg = f"no {kind} is called {name!r}; {hint}"
             raise UsageError(msg)
 
 

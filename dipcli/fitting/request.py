@@ -12,7 +12,7 @@ from typing import Any
 from dipcli.arrays import Bools
 from dipcli.degrade.mask import MaskFile
 from dipcli.errors import DipError, UsageError
-from dipcli.fitting import noise, outputs, tasks
+from dipcli.fitting import noise, outputs, planes, tasks
 from dipcli.fitting.code import refuse_unnamed_code
 from dipcli.fitting.job import Job, template_fields
 from dipcli.fitting.settings import Settings
@@ -86,7 +86,7 @@ class Request:
         target = domain.stabilised(image.pixels) if domain else image.pixels
         settings = settings.settle(task, size, target, fixed_depth=fixed)
         if settings.dims == 3:
-            settings = settings.settle_planes(len(image.planes), plane_distance(image))
+            settings = planes.settled(settings, len(image.planes), plane_distance(image))
         store = outputs.fill(template or "", values)
         hidden = self.scratch / f"{next(_numbers)}-{values['stem']}-p{image.page}.zarr"
         folder = str(hidden) if store in ("", "-") else store.removesuffix(".zip")

@@ -308,20 +308,6 @@ class Settings(NetworkSettings):
             lipschitz = f"{bound.suited(size, noise):g}"
         return replace(settings, save_every=every, stop=stop, lipschitz=lipschitz, **when)
 
-    def settle_planes(self, planes: int, distance: float | None) -> Settings:
-        """Decide where a volume of so many planes shrinks along them too.
-
-        `distance` is that of two planes, in widths of a pixel. A level is as near to having one
-        distance along all axes as its stride allows, and two planes are left.
-        """
-        strides, in_plane, between = list[int](), 1, 1
-        for stride, wanted in zip(self.levels("stride"), self.levels("stride_z"), strict=True):
-            near = (distance or 1.0) * between <= in_plane * stride**0.5
-            here = wanted or (stride if near and 2 * between * stride <= planes else 1)
-            strides.append(here)
-            in_plane, between = in_plane * stride, between * here
-        return replace(self, stride_z=tuple(strides))
-
     def shallower(self, size: tuple[int, int], *, fixed: bool) -> Settings:
         """The same with levels that fit into an image: each shrinks it, one pixel cannot shrink."""
         if self.depth == 1 or self.shrinkage <= max(size):
