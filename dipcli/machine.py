@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 BF16_FLAGS = {"amx_bf16", "avx512_bf16"}
+ALLOTTED = ("SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS")  # variables that say so
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of glibc's malloc.h
 CGROUPS = (  # limit and use of a control group, version 2 and version 1
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
@@ -21,7 +22,12 @@ CGROUPS = (  # limit and use of a control group, version 2 and version 1
 
 def cores() -> int:
     """How many processors this process may use: affinity, Slurm's share, OpenMP's limit."""
-    return _limited("SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS")
+    return _limited(*ALLOTTED)
+
+
+def is_allotted() -> bool:
+    """Whether somebody has said how many processors this process may use."""
+    return any(_whole_number(name) for name in ALLOTTED)
 
 
 def affinity() -> int:

@@ -315,6 +315,13 @@ RULES = Registry(
     self_validation="minimum:SelfValidation",
 )
 
+CLUSTERS = Registry(
+    "cluster",
+    "fitting.clusters",
+    slurm="slurm:Slurm",
+    dask="dask:Dask",
+)
+
 LOSSES = Registry(
     "loss",
     "fitting.losses",

@@ -72,6 +72,8 @@ class Spec:
         """Make one from what follows its name: `:25,clip=0`."""
         positional, keyed = _split_fields(cls)
         keys = {f.name: f for f in keyed}
+        if not positional and "=" in words.partition(",")[0]:  # the first key may follow the colon
+            words = f",{words[1:]}"
         greedy = [_kind(f) for f in positional] == ["str"]
         values: dict[str, Any] = {}
         # keys are taken off the end, so that a path may hold commas, colons, and even keys

@@ -10,7 +10,7 @@ from dipcli.cli.options import argument, option
 from dipcli.cli.work import Work, check_outputs, print_plan, tell_how_to_resume
 from dipcli.errors import DipError, UsageError
 from dipcli.fitting.settings import Settings
-from dipcli.registry import ARCHITECTURES, LOSSES, PRESETS, RULES, TASKS
+from dipcli.registry import ARCHITECTURES, CLUSTERS, LOSSES, PRESETS, RULES, TASKS
 from dipcli.temporary import temporary_folder
 
 EXAMPLES = (
@@ -21,6 +21,7 @@ EXAMPLES = (
     "dip fit stacks/* --image 'restored/{name}'",
     "dip fit noisy.png --arch mynets:Siren -o siren.zarr",
     "dip fit --table jobs.tsv --failed failed.tsv",
+    "dip fit --table jobs.tsv --cluster slurm:partition=cpu,time=240",
     "dip fit noisy.png --optimizer sgld --iterations 20000 --image mean.png --std spread.tif",
     "dip corrupt builtin:astronaut crop:64x64 gaussian:25 | dip fit --image - > restored.png",
 )
@@ -30,6 +31,7 @@ LISTS = {
     "Presets (--preset)": PRESETS,
     "Losses (--loss)": LOSSES,
     "Stopping rules (--stop)": RULES,
+    "Clusters (--cluster)": CLUSTERS,
 }
 
 
@@ -71,6 +73,10 @@ def fit(
         "Table of the rows of --table that failed, with the reason of each, to write.",
         metavar="FILE",
     ),
+    cluster: str | None = option(
+        "Do the fits on a cluster, from the list of clusters below; its machines see the stores.",
+        metavar="CLUSTER",
+    ),
     resume: bool = option("Resume these stores: the arguments are stores.", False),
     dry_run: bool = option("Print the settings and the cost, and do nothing.", False, "-n"),
     reading: dict[str, Any] = options.reading("all"),
@@ -99,6 +105,7 @@ def fit(
     if output == "-":
         streams.image_output(output, "a store")
     rows: dict[str, Any] = {"form": form, "header": not no_header}
+    where = CLUSTERS.parse(cluster) if cluster else None
     if table is not None:
         from dipcli.cli.table import fit_table
 
@@ -114,6 +121,7 @@ def fit(
             force=force,
             rows=rows,
             dry_run=dry_run,
+            cluster=where,
         )
     with temporary_folder() as scratch:
         if resume:
@@ -124,7 +132,7 @@ def fit(
         outs = outputs.image_outputs(made)
         check_outputs(made, outs, [clean, mask], stores=force and not resume)
         errors = [error for error in found if isinstance(error, DipError)]
-        work = Work(made, outs, image_format, force, errors, rows)
+        work = Work(made, outs, image_format, force, errors, rows, where)
         return _code(work, dry_run=dry_run)
 
 

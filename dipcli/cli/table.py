@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dipcli import files
 from dipcli.cli import console, options
@@ -21,6 +21,9 @@ from dipcli.fitting.checks import check_names
 from dipcli.fitting.job import Job
 from dipcli.fitting.settings import Settings
 from dipcli.temporary import temporary_folder
+
+if TYPE_CHECKING:
+    from dipcli.fitting.clusters.base import Cluster
 
 INPUT, ERROR = "file", "error"  # the image of a row; why it failed, in a table of failed rows
 FILES = ("output", "image", "std", "clean", "mask", "preset", "like")  # texts of `Asked`
@@ -150,6 +153,7 @@ def fit_table(
     force: bool,
     rows: Mapping[str, Any],
     dry_run: bool,
+    cluster: Cluster | None = None,
 ) -> int:
     """Fit the rows of a table; a row that fails stops no other."""
     reasons: list[tuple[Row, str]] = []
@@ -163,7 +167,7 @@ def fit_table(
             while places and batch.has_room:
                 batch.add(places.pop(0))
             outs = outputs.image_outputs(batch.jobs)
-            work = Work(batch.jobs, outs, image_format, force, [], rows)
+            work = Work(batch.jobs, outs, image_format, force, [], rows, cluster)
             if dry_run:
                 print_plan(batch.jobs, **rows)
             elif batch.jobs:

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,10 @@ from dipcli.errors import DipError, UsageError
 from dipcli.rows import guard
 
 if TYPE_CHECKING:
+    from dipcli.fitting.clusters.base import Cluster
     from dipcli.fitting.job import Job
     from dipcli.fitting.outputs import Output
+    from dipcli.fitting.plan import Plan
     from dipcli.fitting.run import News
 
 SUMMARY = ("store", "run", "status", "iterations", "chosen", "loss", "psnr", "ssim", "seconds")
@@ -60,6 +63,7 @@ class Work:
     force: bool
     errors: list[DipError]
     rows: Mapping[str, Any]  # how rows are printed
+    cluster: Cluster | None = None  # that does the fits
     signal: int | None = None
     reasons: dict[str, str] = field(default_factory=dict)  # why a job failed, by its folder
 
@@ -71,15 +75,19 @@ class Work:
 
         jobs = with_previous(self.jobs, [job for job in self.jobs if self._is_wanted(job)])
         stopping = partial(console.note, "stopping after this step; a second signal stops at once")
-        with show_progress() as bars, signals.Graceful(on_first=stopping) as stopped:
+        cluster = self.cluster.open() if self.cluster else nullcontext(None)
+        with (
+            show_progress() as bars,
+            signals.Graceful(on_first=stopping) as stopped,
+            cluster as executor,
+        ):
             done = run_jobs(
                 jobs,
                 tell=lambda news: _show(news, bars, tally),
                 stopped=stopped,
                 on_error=self._fail,
-                on_start=lambda plans, parallel: _announce(
-                    [(plan.job, len(plan.missing)) for plan in plans], parallel
-                ),
+                on_start=self._announce,
+                executor=executor,
                 force=self.force,
             )
         self.signal = stopped.number
@@ -93,6 +101,13 @@ class Work:
                 self._leave(job)
             except DipError as error:  # the disk may be full; other stores are named
                 self._fail(error, job.folder)
+
+    def _announce(self, plans: Sequence[Plan], parallel: int) -> None:
+        if not self.cluster:
+            _announce([(plan.job, len(plan.missing)) for plan in plans], parallel)
+            return
+        fits = sum(len(plan.missing) for plan in plans)
+        console.note(f"{fits} fit{'s' * (fits != 1)} go to {self.cluster.name}")
 
     def _fail(self, error: DipError, *folders: str) -> None:
         self.errors.append(error)

@@ -17,6 +17,7 @@ from dipcli.fitting.job import Job
 from dipcli.fitting.mosaic import forget, is_ready, join, tile_plans
 from dipcli.fitting.plan import Plan, missing_runs, plan
 from dipcli.fitting.run import News, RunJob, Stopped, Tell
+from dipcli.fitting.submit import submit_all
 from dipcli.store import delete_store, is_root, pack
 
 OnError = Callable[[DipError, str], object]  # why a fit failed, and the folder of its store
@@ -48,12 +49,12 @@ def run_jobs(
                 continue
             stack.callback(opened.store.close)
         parallel = parallel_for(jobs)
-        if any(p.missing for p in plans):
+        if executor is None and any(p.missing for p in plans):
             check_memory(plans, parallel)
         if on_start is not None:
             on_start(plans, parallel)
         work, cut = _cut(plans, parallel, on_error, stack)
-        runs = [run for p in work for run in p.runs(parallel)]
+        runs = [run for p in work for run in p.runs(0 if executor else parallel)]
         tiles = _Tiles(runs, {f"{p.job.folder}/run-{k}": len(t) for p, t in cut for k in p.missing})
 
         def hear(news: News) -> None:
@@ -63,7 +64,7 @@ def run_jobs(
             tell(tiles.count(news))
 
         if executor is not None:
-            workers.submit_all(runs, executor, hear, stopped)
+            submit_all(runs, executor, hear, stopped)
         else:
             workers.do_all(runs, min(parallel, len(runs)), hear, stopped)
         _join(plans, cut)

@@ -6,7 +6,9 @@ work of a step, the processors that this process may use, and the number of fits
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from dipcli import machine
 from dipcli.errors import DipError
@@ -23,6 +25,15 @@ class Hardware:
     device: str = "cpu"
     precision: str = "float32"
     threads: int = 1
+
+    @classmethod
+    def settle(
+        cls, settings: Settings, flops: float, parallel: int, before: Mapping[str, Any]
+    ) -> Hardware:
+        """As `choose`; but where the settings leave it open, what a run's attributes name."""
+        open_now = [f.name for f in fields(cls) if getattr(settings, f.name) == "auto"]
+        known = {name: before[name] for name in open_now if before.get(name) is not None}
+        return replace(cls.choose(settings, flops, parallel), **known)
 
     @classmethod
     def choose(cls, settings: Settings, flops: float = 0.0, parallel: int = 1) -> Hardware:

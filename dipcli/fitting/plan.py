@@ -40,14 +40,15 @@ class Plan:
     whole: str = ""  # of a tile: the store of the picture
 
     def runs(self, parallel: int) -> list[RunJob]:
-        """The runs to do, with `parallel` of them at once on this machine."""
+        """The runs to do, with `parallel` of them at once on this machine; 0: on another one."""
         job = self.job
         return [
             RunJob(
                 job.folder,
                 k,
                 job.settings,
-                self._hardware(k, parallel),
+                job.cost.flops,
+                self._hardware(k, parallel) if parallel else None,
                 job.start_of(k),
                 f"{self.whole}/run-{k}" if self.whole else "",
             )
@@ -55,12 +56,8 @@ class Plan:
         ]
 
     def _hardware(self, k: int, parallel: int) -> Hardware:
-        """What the rule says, but what the run had before where `auto` leaves it open."""
-        settings = self.job.settings
         attrs = {run.number: run.attrs for run in self.store.runs}.get(k, {})
-        open_now = [f.name for f in fields(Hardware) if getattr(settings, f.name) == "auto"]
-        before = {name: attrs[name] for name in open_now if attrs.get(name) is not None}
-        return replace(Hardware.choose(settings, self.job.cost.flops, parallel), **before)
+        return Hardware.settle(self.job.settings, self.job.cost.flops, parallel, attrs)
 
 
 def plan(job: Job, *, force: bool) -> Plan:

@@ -45,7 +45,8 @@ class RunJob:
     store: str
     run: int
     settings: Settings
-    hardware: Hardware
+    flops: float  # of a step
+    hardware: Hardware | None  # None: that of the machine which does it
     start: str = ""  # the run whose weights it begins with
     whole: str = ""  # of a tile: the label of the run that it is a part of
 
@@ -97,14 +98,22 @@ def do_run(job: RunJob, tell: Tell, stopped: Stopped) -> None:
         import torch
 
         machine.keep_memory()
-        torch.set_num_threads(job.hardware.threads)
         with Store.edit(job.store, lock=False) as store:
-            _Driver(job, store, tell, stopped).run()
+            hardware = job.hardware or _hardware_here(job, store)
+            torch.set_num_threads(hardware.threads)
+            _Driver(job, hardware, store, tell, stopped).run()
     except Exception as error:  # torch raises all kinds; other runs go on
         text = " ".join(str(error).split()) if str(error) else type(error).__name__
         mark_failed(job, text)
         trace = traceback.format_exc()
         tell(News(job, -1, math.nan, status="failed", error=text, trace=trace))
+
+
+def _hardware_here(job: RunJob, store: Store) -> Hardware:
+    """That of this machine, of which other fits may use the cores that were not allotted to us."""
+    attrs = {run.number: run.attrs for run in store.runs}.get(job.run, {})
+    parallel = 1 if machine.is_allotted() else machine.cores()
+    return Hardware.settle(job.settings, job.flops, parallel, attrs)
 
 
 def mark_failed(job: RunJob, text: str) -> None:
@@ -116,10 +125,13 @@ def mark_failed(job: RunJob, text: str) -> None:
 class _Driver:
     """What a run does with its frames."""
 
-    def __init__(self, job: RunJob, store: Store, tell: Tell, stopped: Stopped) -> None:
+    def __init__(
+        self, job: RunJob, hardware: Hardware, store: Store, tell: Tell, stopped: Stopped
+    ) -> None:
         from dipcli.fitting.loop import Fit
 
         self.job, self.store, self.tell, self.stopped = job, store, tell, stopped
+        self.hardware = hardware
         self.settings = settings = job.settings
         self.target, self.clean = target, clean = store.target, store.clean
         self.task = task = settings.parsed_task
@@ -143,7 +155,7 @@ class _Driver:
             self.watch.visible,
             settings,
             job.seed,
-            job.hardware,
+            hardware,
             size=size,
             flash=store.flash,
             start=start,
@@ -211,7 +223,7 @@ class _Driver:
     def _open(self) -> RunWriter:
         """The run to write: a new one, or one that goes on from its last checkpoint."""
         job, settings, store = self.job, self.settings, self.store
-        attrs: dict[str, Any] = job.room | asdict(job.hardware)
+        attrs: dict[str, Any] = job.room | asdict(self.hardware)
         if sources := settings.sources():
             attrs["plugins"] = sources
         if job.run not in [run.number for run in store.runs]:

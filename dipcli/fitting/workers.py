@@ -7,9 +7,8 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future
-from concurrent.futures import wait as wait_for
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     Pipe = Connection[Any, Any]
 
 PATIENCE = 0.2  # seconds between looks at whether to stop
+AGAIN = 2  # times that a run goes on after its process died
 
 
 def do_all(jobs: Sequence[RunJob], parallel: int, tell: Tell, stopped: Stopped) -> None:
@@ -35,22 +35,6 @@ def do_all(jobs: Sequence[RunJob], parallel: int, tell: Tell, stopped: Stopped) 
         job = startable(todo, ())[0]
         todo.remove(job)
         do_run(job, tell, stopped)
-
-
-def submit_all(jobs: Sequence[RunJob], executor: Executor, tell: Tell, stopped: Stopped) -> None:
-    """Do all runs by an executor of the caller's; each is told of when it has ended."""
-    todo, busy = list(jobs), dict[Future[News], RunJob]()
-    while todo or busy:
-        for job in startable(todo, busy.values()):
-            todo.remove(job)
-            busy[executor.submit(do_run_alone, job)] = job
-        for future in wait_for(busy, PATIENCE, FIRST_COMPLETED).done:
-            del busy[future]
-            tell(future.result())
-        if stopped():
-            for future in busy:
-                future.cancel()
-            return
 
 
 def startable(todo: Iterable[RunJob], busy: Iterable[RunJob]) -> list[RunJob]:
@@ -69,16 +53,24 @@ def startable(todo: Iterable[RunJob], busy: Iterable[RunJob]) -> list[RunJob]:
 _place = functools.cache(os.path.realpath)
 
 
-def do_run_alone(job: RunJob) -> News:
-    """Do a run in a process that nobody listens to; its last news."""
-    news: list[News] = []
-    do_run(job, news.append, lambda: False)
-    return news[-1]
+class Deaths:
+    """How often the process of a run has died: the memory may have been short for a moment only."""
+
+    def __init__(self) -> None:
+        self._count = Counter[str]()
+
+    def news(self, job: RunJob, text: str) -> News | None:
+        """The end of a run whose process died, recorded; None if it may begin once more."""
+        self._count[job.label] += 1
+        if self._count[job.label] <= AGAIN:
+            return None
+        mark_failed(job, text)
+        return News(job, -1, float("nan"), status="failed", error=text)
 
 
 def _do_in_processes(jobs: Sequence[RunJob], parallel: int, tell: Tell, stopped: Stopped) -> None:
     """Do the runs in processes that take one after the other."""
-    todo = list(jobs)
+    todo, deaths = list(jobs), Deaths()
     with _Team() as team:
         while todo or team.busy:
             if stopped():
@@ -87,8 +79,12 @@ def _do_in_processes(jobs: Sequence[RunJob], parallel: int, tell: Tell, stopped:
             for job in startable(todo, team.busy.values())[: parallel - len(team.busy)]:
                 todo.remove(job)
                 team.begin(job)
-            for news in team.news():
-                tell(news)
+            for job, news in team.news():
+                ended = news if isinstance(news, News) else deaths.news(job, _reason(news))
+                if ended:
+                    tell(ended)
+                else:
+                    todo.insert(0, job)
 
 
 class _Team:
@@ -116,19 +112,21 @@ class _Team:
             self._told.add(pipe)
             self._send(pipe, None)
 
-    def news(self) -> Iterator[News]:
-        """What the workers have told; wait a little if nothing."""
+    def news(self) -> Iterator[tuple[RunJob, News | int]]:
+        """What the workers have told, or the exit code of one; wait a little if nothing."""
         ready = wait(list(self.busy), PATIENCE)
         for pipe in [pipe for pipe in self.busy if pipe in ready]:
+            job = self.busy[pipe]
+            news: News | int
             try:
                 news = pipe.recv()
             except (EOFError, OSError):
                 process = self._processes.pop(pipe)
                 process.join()
-                news = _lost(self.busy[pipe], process.exitcode or 0)
-            if news.status != "running":
+                news = process.exitcode or 0
+            if isinstance(news, int) or news.status != "running":
                 del self.busy[pipe]
-            yield news
+            yield job, news
 
     def _hire(self) -> Pipe:
         """A new worker, by our end of its pipe."""
@@ -157,14 +155,13 @@ class _Team:
             process.join()
 
 
-def _lost(job: RunJob, code: int) -> News:
-    """Record the end of a killed process: the kernel kills what needs too much memory."""
+def _reason(code: int) -> str:
+    """Why a process ended: the kernel kills what needs too much memory."""
     how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     text = f"its process ended by {how}"
     if code == -signal.SIGKILL:
         text += "; memory may have run out: use fewer --jobs or a smaller --width"
-    mark_failed(job, text)
-    return News(job, -1, float("nan"), status="failed", error=text)
+    return text
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from dipcli.store.parts import (
 )
 from dipcli.store.run import Run
 from dipcli.store.safety import is_root
-from dipcli.store.store import Store, open_store
+from dipcli.store.store import Store, open_store, stop_file
 from dipcli.store.writer import RunWriter
 from dipcli.store.zip import is_packed, pack
 
@@ -39,4 +39,5 @@ __all__ = [
     "remove_folder",
     "runs_part",
     "split_name",
+    "stop_file",
 ]

@@ -25,7 +25,7 @@ from dipcli.store.attributes import (
 )
 from dipcli.store.create import create_run, create_store
 from dipcli.store.disk import Lock
-from dipcli.store.layout import RUN, RUN_SCRATCH, STORE_SCRATCH, SaveDtype
+from dipcli.store.layout import PARTIAL, RUN, RUN_SCRATCH, STORE_SCRATCH, SaveDtype
 from dipcli.store.run import Run
 from dipcli.store.safety import bad, check_root, refuse_links
 from dipcli.store.writer import RunWriter
@@ -242,6 +242,11 @@ class Store:
 def open_store(name: StoreLike, label: str = "") -> Store:
     """Open a folder, a zip, a URL, or the bytes or the stream of a zip for reading."""
     return Store(open_reader(name, label))
+
+
+def stop_file(store: str) -> Path:
+    """The file in a store's folder that asks its runs to stop; who edits the store deletes it."""
+    return Path(store) / STORE_SCRATCH / f"stop{PARTIAL}"
 
 
 def _count(saves: int | Sized) -> int:
