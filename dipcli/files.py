@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from dipcli.bucket import Bucket, is_address, split
 from dipcli.errors import DipError, OutputExists
 from dipcli.temporary import remove_dead_files, temporary_file
 
@@ -24,12 +25,15 @@ class Folder(NamedTuple):
     what: str  # the noun for replaceable folders, as in "an OME-Zarr image"
 
 
-def put(path: Path, data: bytes | Folder, *, force: bool = False) -> bool:
+def put(path: str | Path, data: bytes | Folder, *, force: bool = False) -> bool:
     """Write a file beside its destination, then rename it; False if it held these bytes already.
 
     Only `force` replaces another file. Devices and FIFOs are written in place. A folder is written
-    as a file is.
+    as a file is. An address is one of a bucket.
     """
+    if is_address(str(path)):
+        return _put_objects(str(path), data, force=force)
+    path = Path(path)
     with write_errors(str(path)):
         if not isinstance(data, bytes):
             return _put_folder(path, data, force=force)
@@ -42,6 +46,24 @@ def put(path: Path, data: bytes | Folder, *, force: bool = False) -> bool:
         else:
             with atomic_file(path, force=force) as file:
                 file.write(data)
+    return True
+
+
+def _put_objects(address: str, data: bytes | Folder, *, force: bool) -> bool:
+    """Write an object, or those of a folder, the one that describes it last."""
+    if isinstance(data, bytes):
+        bucket, name = split(address)
+        contents: Mapping[str, bytes] = {name: data}
+        there = [name] if bucket.exists(name) else []
+    else:
+        bucket, contents = Bucket(address), data.contents
+        there = bucket.names()
+    if set(there) == set(contents) and all(bucket.get(n) == c for n, c in contents.items()):
+        return False
+    check(address, force=force)
+    bucket.delete(there)
+    for name in sorted(contents, key=lambda name: -name.count("/")):
+        bucket.put(name, contents[name])
     return True
 
 
@@ -66,8 +88,15 @@ def is_same(name: str, other: str) -> bool:
         return False
 
 
-def check(path: Path, *, force: bool) -> None:
+def check(path: str | Path, *, force: bool) -> None:
     """Raise the error of `put` before the work instead of after it."""
+    if is_address(str(path)):
+        bucket, name = split(str(path))
+        if not force and (bucket.exists(name) or bucket.names(f"{name}/")):
+            msg = f"{path} exists and holds something else; -f replaces it"
+            raise OutputExists(msg)
+        return
+    path = Path(path)
     with write_errors(str(path)):
         if not path.exists():
             folder = next(parent for parent in path.absolute().parents if parent.exists())
@@ -101,10 +130,11 @@ def _put_folder(path: Path, data: Folder, *, force: bool) -> bool:
 
 
 def check_folder(
-    path: Path, replaceable: Callable[[Path], bool], what: str, *, force: bool
+    path: str | Path, replaceable: Callable[[Path], bool], what: str, *, force: bool
 ) -> None:
     """Raise the error of `put` before the work instead of after it."""
-    if not os.path.lexists(path):
+    path = path if is_address(str(path)) else Path(path)
+    if isinstance(path, str) or not os.path.lexists(path):
         check(path, force=force)
     elif not replaceable(path):
         kind = "a folder" if path.is_dir() else "a file"

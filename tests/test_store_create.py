@@ -91,7 +91,7 @@ def test_impossible_stores_are_refused(tmp_path):
             Store.create("/dev/null", picture(), name="a", force=force)
     with pytest.raises(DipError, match=r"cannot write .*: Not a directory"):
         Store.create("/dev/null/a.zarr", picture(), name="a")
-    with pytest.raises(DipError, match="to a folder on this machine"):
+    with pytest.raises(DipError, match="in a folder on this machine"):
         Store.create("s3://bucket/a.zarr", picture(), name="a")
     with pytest.raises(DipError, match="an image of 0 x 3 x 3 values"):
         Store.create(tmp_path / "a.zarr", picture(0, 3, 3), name="a")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dipcli.bucket import Bucket
 from dipcli.errors import BadStore, DipError
 from dipcli.images import Scale
 from dipcli.store import is_store_name, open_store, pack, read_image, read_run, split_name
@@ -209,8 +210,9 @@ def test_urls_are_read_through_fsspec(store, here):
 def test_urls_without_their_package_are_a_clear_error(monkeypatch):
     with pytest.raises(DipError, match=r"cannot read foo://x: Protocol not known: foo"):
         open_store("foo://x")
-    with pytest.raises(DipError, match=r"cannot read s3://x/y: Install s3fs to access S3"):
-        open_store("s3://x/y")
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    with pytest.raises(DipError, match=r"s3://x/y: this needs another package: pip install 'dip"):
+        Bucket("s3://x/y")
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(DipError, match="needs the package fsspec: pip install fsspec"):
         open_store("memory://x")

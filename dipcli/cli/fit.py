@@ -125,7 +125,7 @@ def fit(
         )
     with temporary_folder() as scratch:
         if resume:
-            found = list(resumed_jobs(images or [], chosen, asked.templates))
+            found = list(resumed_jobs(images or [], chosen, asked.templates, scratch))
         else:
             found = list(asked.jobs(images or [], reading, scratch))
         made = [job for job in found if not isinstance(job, DipError)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from dipcli.cli import console, streams
@@ -76,5 +75,5 @@ def _exists(path: str, record: Mapping[str, Any], image_format: str | None, *, f
     if path != "-":
         # other formats have no record, so the result itself is compared when it is written
         form = streams.output_format(path, image_format)
-        check_output(Path(path), form, force=force or form not in RECORDING)
+        check_output(path, form, force=force or form not in RECORDING)
     return False

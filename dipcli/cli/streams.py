@@ -121,7 +121,7 @@ def write_and_tell(output: str, data: bytes | files.Folder, what: str = "", *, f
     if output == "-" and isinstance(data, bytes):
         with binary_stdout() as stdout:
             stdout.write(data)
-    elif files.put(Path(output), data, force=force):
+    elif files.put(output, data, force=force):
         console.note(f"wrote {output} ({what})" if what else f"wrote {output}")
     else:
         console.note(f"{output} {UNCHANGED}")

@@ -228,7 +228,7 @@ class _Batch:
     def failures(self, reasons: Mapping[str, str]) -> Iterator[tuple[Row, str]]:
         """The rows that failed, with the reason of each."""
         for row, jobs, reason in self._rows:
-            why = reason or next((reasons[j.folder] for j in jobs if j.folder in reasons), "")
+            why = reason or next((reasons[j.label] for j in jobs if j.label in reasons), "")
             if why:
                 yield row, why
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dipcli.cli import console, tables
@@ -46,7 +45,7 @@ def check_outputs(
 
 
 def tell_how_to_resume(jobs: Sequence[Job]) -> None:
-    names = " ".join(shlex.quote(job.folder) for job in jobs if job.store)
+    names = " ".join(shlex.quote(job.label) for job in jobs if job.store)
     if names:
         console.note(f"to resume: dip fit --resume {names}")
     else:
@@ -100,7 +99,7 @@ class Work:
             try:
                 self._leave(job)
             except DipError as error:  # the disk may be full; other stores are named
-                self._fail(error, job.folder)
+                self._fail(error, job.label)
 
     def _announce(self, plans: Sequence[Plan], parallel: int) -> None:
         if not self.cluster:
@@ -128,7 +127,7 @@ class Work:
         except UsageError:
             raise
         except DipError as error:
-            self._fail(error, job.folder)
+            self._fail(error, job.label)
             return False
         return True
 
@@ -142,7 +141,7 @@ class Work:
         if output.path != "-":
             # with a store nothing is lost if the file turns out to hold another image
             kept = all(job.store for job in output.jobs)
-            check_output(Path(output.path), form, force=self.force or kept)
+            check_output(output.path, form, force=self.force or kept)
 
     def _write_images(self) -> None:
         from dipcli.cli import streams
@@ -157,7 +156,7 @@ class Work:
                     what = out.path, out.pages(), self.image_format, out.provenance
                     streams.write_images(*what, floats=out.std, force=self.force)
                 except DipError as error:
-                    self._fail(error, *(job.folder for job in out.jobs))
+                    self._fail(error, *(job.label for job in out.jobs))
 
     def _leave(self, job: Job) -> None:
         """Pack what is to be packed, and print the name of the store that was written."""

@@ -45,7 +45,7 @@ def run_jobs(
             try:
                 plans.append(opened := plan(job, force=force))
             except DipError as error:
-                on_error(error, job.folder)
+                on_error(error, job.label)
                 continue
             stack.callback(opened.store.close)
         parallel = parallel_for(jobs)
@@ -55,7 +55,7 @@ def run_jobs(
             on_start(plans, parallel)
         work, cut = _cut(plans, parallel, on_error, stack)
         runs = [run for p in work for run in p.runs(0 if executor else parallel)]
-        tiles = _Tiles(runs, {f"{p.job.folder}/run-{k}": len(t) for p, t in cut for k in p.missing})
+        tiles = _Tiles(runs, {f"{p.job.label}/run-{k}": len(t) for p, t in cut for k in p.missing})
 
         def hear(news: News) -> None:
             if news.status == "failed" and tiles.is_news(news):
@@ -83,7 +83,7 @@ def _cut(
         try:
             tiles = tile_plans(whole, parallel)
         except DipError as error:
-            on_error(error, whole.job.folder)
+            on_error(error, whole.job.label)
             continue
         for tile in tiles:
             stack.callback(tile.store.close)

@@ -7,9 +7,11 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+from dipcli.bucket import is_address
 from dipcli.errors import DipError, UsageError
 from dipcli.fitting.anscombe import Anscombe
 from dipcli.fitting.code import refuse_unnamed_code
@@ -50,9 +52,13 @@ class Job:
             raise UsageError(msg)
 
     @classmethod
-    def from_store(cls, name: str, options: Mapping[str, Any]) -> Job:
-        """The job that a store records, to go on with it; options win over what it records."""
-        recover_store(Path(name))
+    def from_store(cls, name: str, options: Mapping[str, Any], scratch: Path) -> Job:
+        """The job that a store records, to go on with it; options win over what it records.
+
+        One at an address is written in `scratch`.
+        """
+        if not is_address(name):
+            recover_store(Path(name))
         with open_store(name) as store:
             runs = store.runs
             config = runs[0].attrs["config"] if runs else store.attrs.get("config")
@@ -71,7 +77,8 @@ class Job:
             }
             image_name = str(store.attrs["image"])
             recorded, previous = store.attrs.get("outputs"), store.attrs.get("previous")
-        job = cls(image, image_name, name, settings, settings, name, name, **others)
+        folder = str(scratch / next_name(name)) if is_address(name) else name
+        job = cls(image, image_name, name, settings, settings, folder, name, **others)
         if isinstance(previous, str):
             path, near = job._path(previous)
             if not near:
@@ -86,7 +93,7 @@ class Job:
         The names of these are as seen from its folder.
         """
         record: dict[str, Any] = {"config": self.settings.config()}
-        if self.store in ("", "-"):
+        if self.store in ("", "-") or is_address(self.store):
             return record
         folder = Path(self.store).parent
         paths = {o: os.path.relpath(n, folder) for o, n in self.outputs.items() if n != "-"}
@@ -141,6 +148,11 @@ class Job:
         return f"{self.previous}/run-{run}" if self.previous else ""
 
     @property
+    def label(self) -> str:
+        """The name of its store in messages."""
+        return self.store if is_address(self.store) else self.folder
+
+    @property
     def task(self) -> Task:
         return self.settings.parsed_task
 
@@ -176,7 +188,8 @@ class Job:
 
     def open_store(self) -> Store:
         """The store where it is now: where it is fitted, or already packed."""
-        return open_store(self.folder if is_root(Path(self.folder)) else self.store)
+        here = not is_address(self.store) and is_root(Path(self.folder))
+        return open_store(self.folder if here else self.store)
 
     @property
     def cost(self) -> Cost:
@@ -203,6 +216,14 @@ class Job:
         numbers = len(self.settings.saves()) * per_frame
         images = sum(i.pixels.size for i in (self.image, self.clean, self.flash) if i)
         return self.settings.runs * ((numbers + 4) * pixels + self.cost.state) + 4 * images
+
+
+_numbers = count()  # two images of one name, from two folders, are fitted in two hidden stores
+
+
+def next_name(stem: str) -> str:
+    """The name of a folder for a store that is not kept there."""
+    return f"{next(_numbers)}-{re.sub(r'[^A-Za-z0-9.-]', '-', stem)[-80:]}.zarr"
 
 
 def template_fields(source: str, page: int, settings: Settings, total: int) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def tile_plans(whole: Plan, parallel: int) -> list[Plan]:
             opened = plan(tile_job, force=False)
             undo.callback(opened.store.close)
             missing = tuple(k for k in opened.missing if k in whole.missing)
-            plans.append(replace(opened, missing=missing, whole=job.folder))
+            plans.append(replace(opened, missing=missing, whole=job.label))
         undo.pop_all()
     return plans
 

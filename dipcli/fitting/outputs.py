@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from dipcli import __version__
+from dipcli.bucket import is_address
 from dipcli.errors import UsageError
 from dipcli.fitting.job import Job, stem
 from dipcli.fitting.result import output_image
@@ -50,6 +51,15 @@ def check_names(written: Mapping[str, str | None], read: Mapping[str, str | None
 def check_store_name(name: str, option: str, image: str) -> None:
     """Refuse a store that is named like an image; `image` is where that is to be had."""
     suffix = extension_of(name)
+    if "://" in name and not is_address(name):
+        msg = (
+            f"{option} {name}: a store is written to a folder, or to an address: "
+            "s3://BUCKET/NAME.zarr, gs:// or az://"
+        )
+        raise UsageError(msg)
+    if is_address(name) and name.endswith(".zip"):
+        msg = f"{option} {name}: a zip is written to this machine only: name it NAME.zarr"
+        raise UsageError(msg)
     if suffix in EXTENSIONS:
         msg = (
             f"{option} {name} names a store, and {suffix} is the extension of an image: name it "

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from dipcli.bucket import is_address
 from dipcli.errors import DipError, OutputExists
 from dipcli.fitting import tasks
 from dipcli.fitting.code import refuse_unnamed_code
@@ -17,6 +18,7 @@ from dipcli.fitting.run import RunJob
 from dipcli.fitting.settings import Settings, flag
 from dipcli.nets.architecture import AUTO
 from dipcli.store import (
+    Remote,
     Store,
     delete_store,
     is_packed,
@@ -50,6 +52,7 @@ class Plan:
                 job.cost.flops,
                 self._hardware(k, parallel) if parallel else None,
                 job.start_of(k),
+                job.store if is_address(job.store) else "",
                 f"{self.whole}/run-{k}" if self.whole else "",
             )
             for k in self.missing
@@ -63,22 +66,14 @@ class Plan:
 def plan(job: Job, *, force: bool) -> Plan:
     """Open or make the store of a job; `force` replaces a store that holds another fit."""
     path = Path(job.folder)
+    if is_address(job.store):
+        return _plan_at_address(job, path, force=force)
     recover_store(path)
     zipped = job.store.endswith(".zip") and Path(job.store).exists()
     if zipped and not force and is_root(path):
         _delete_packed(path, Path(job.store))
     if force or not (zipped or path.exists()):
-        store = Store.create(
-            path,
-            job.image,
-            name=job.name,
-            task=job.settings.task,
-            clean=job.clean,
-            flash=job.flash,
-            model=job.task.forward_model,
-            attrs=job.record(),
-            force=force,
-        )
+        store = _created(job, path, force=force)
     else:
         store = open_store(job.store) if zipped else Store.edit(path)
     with ExitStack() as undo:
@@ -92,6 +87,36 @@ def plan(job: Job, *, force: bool) -> Plan:
     return found
 
 
+def _plan_at_address(job: Job, path: Path, *, force: bool) -> Plan:
+    """The same for a store that is written here, and whose changes are repeated at its address."""
+    with ExitStack() as undo:
+        remote = Remote(job.store, path)
+        undo.callback(remote.close)
+        exists = remote.open(force=force)
+        with ExitStack() as closing:
+            store = Store.edit(path) if exists else _created(job, path, force=False)
+            closing.callback(store.close)
+            found = _resume(job, store)
+            closing.pop_all()
+        undo.pop_all()
+    store.publish(remote, new=not exists)
+    return found
+
+
+def _created(job: Job, path: Path, *, force: bool) -> Store:
+    return Store.create(
+        path,
+        job.image,
+        name=job.name,
+        task=job.settings.task,
+        clean=job.clean,
+        flash=job.flash,
+        model=job.task.forward_model,
+        attrs=job.record(),
+        force=force,
+    )
+
+
 def _delete_packed(folder: Path, name: Path) -> None:
     """Delete the folder from which a zip was packed, which a killed process left."""
     with name.open("rb") as file:
@@ -103,7 +128,7 @@ def _delete_packed(folder: Path, name: Path) -> None:
 
 def _resume(job: Job, store: Store) -> Plan:
     """The runs that a store lacks; a difference that would change the bits is refused."""
-    path = job.folder
+    path = job.label
     other = store.attrs["image"]
     for key, image, what in (
         ("sha256", job.image, f"the fit of other pixels ({other})"),

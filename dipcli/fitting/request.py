@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 from dipcli.arrays import Bools
+from dipcli.bucket import is_address
 from dipcli.degrade.mask import MaskFile
 from dipcli.errors import DipError, UsageError
 from dipcli.fitting import noise, outputs, planes, tasks
 from dipcli.fitting.code import refuse_unnamed_code
-from dipcli.fitting.job import Job, template_fields
+from dipcli.fitting.job import Job, next_name, template_fields
 from dipcli.fitting.settings import Settings
 from dipcli.fitting.tasks import Task
 from dipcli.images import Image
@@ -26,7 +26,6 @@ from dipcli.measure.inputs import read_reference
 from dipcli.store import read_run
 
 Read = Callable[[str, Mask | None], Sequence[Image]]
-_numbers = count()  # two images of one name, from two folders, are fitted in two hidden stores
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,9 @@ class Request:
         if settings.dims == 3:
             settings = planes.settled(settings, len(image.planes), plane_distance(image))
         store = outputs.fill(template or "", values)
-        hidden = self.scratch / f"{next(_numbers)}-{values['stem']}-p{image.page}.zarr"
-        folder = str(hidden) if store in ("", "-") else store.removesuffix(".zip")
+        hidden = self.scratch / next_name(f"{values['stem']}-p{image.page}")
+        elsewhere = store in ("", "-") or is_address(store)
+        folder = str(hidden) if elsewhere else store.removesuffix(".zip")
         job = Job(image, name, source, settings, requested, folder, store, clean, flash)
         named = outputs.partly_filled(self.outputs, values)
         apart = any(outputs.has_field(template, "page") for template in self.outputs.values())
@@ -151,7 +151,10 @@ def read_jobs(
 
 
 def resumed_jobs(
-    names: Sequence[str], options: Mapping[str, Any], templates: Mapping[str, str]
+    names: Sequence[str],
+    options: Mapping[str, Any],
+    templates: Mapping[str, str],
+    scratch: Path,
 ) -> Iterator[Job | DipError]:
     """`--resume`: stores record what is fitted in them, how, and the images to write.
 
@@ -159,7 +162,7 @@ def resumed_jobs(
     """
     for name in names:
         try:
-            job = Job.from_store(name, options)
+            job = Job.from_store(name, options, scratch)
             if templates:
                 job = replace(job, source=name, pages=1, total=1, remarks=())
                 job = replace(job, outputs=outputs.partly_filled(templates, job.fields))

@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -26,7 +26,7 @@ from dipcli.fitting.settings import Settings
 from dipcli.fitting.start import Start, read_start
 from dipcli.fitting.stopping.watch import Watch
 from dipcli.measure.quality import psnr, ssim
-from dipcli.store import RunWriter, Status, Store, image_part
+from dipcli.store import RunWriter, Status, Store, image_part, mirrored
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,6 +48,7 @@ class RunJob:
     flops: float  # of a step
     hardware: Hardware | None  # None: that of the machine which does it
     start: str = ""  # the run whose weights it begins with
+    address: str = ""  # where the changes of the store are repeated
     whole: str = ""  # of a tile: the label of the run that it is a part of
 
     @property
@@ -56,6 +57,11 @@ class RunJob:
 
     @property
     def label(self) -> str:
+        return f"{self.address or self.store}/run-{self.run}"
+
+    @property
+    def place(self) -> str:
+        """Where its weights are."""
         return f"{self.store}/run-{self.run}"
 
     @property
@@ -94,6 +100,22 @@ Stopped = Callable[[], bool]
 
 def do_run(job: RunJob, tell: Tell, stopped: Stopped) -> None:
     """Do a run; if it fails, its store says so and `tell` gets the reason."""
+    ends: list[News] = []  # told when it is known at the address too, if there is one
+
+    def hear(news: News) -> None:
+        (tell if news.status == "running" else ends.append)(replace(news, job=job))
+
+    try:
+        with mirrored(job.store, job.address, job.run) as folder:
+            _do_here(replace(job, store=folder), hear, stopped)
+    except Exception as error:  # of the address
+        ends = [_failed(job, error)]
+    for news in ends:
+        tell(news)
+
+
+def _do_here(job: RunJob, tell: Tell, stopped: Stopped) -> None:
+    """Do a run in a folder of this machine."""
     try:
         import torch
 
@@ -103,10 +125,15 @@ def do_run(job: RunJob, tell: Tell, stopped: Stopped) -> None:
             torch.set_num_threads(hardware.threads)
             _Driver(job, hardware, store, tell, stopped).run()
     except Exception as error:  # torch raises all kinds; other runs go on
-        text = " ".join(str(error).split()) if str(error) else type(error).__name__
-        mark_failed(job, text)
-        trace = traceback.format_exc()
-        tell(News(job, -1, math.nan, status="failed", error=text, trace=trace))
+        news = _failed(job, error)
+        mark_failed(job, news.error)
+        tell(news)
+
+
+def _failed(job: RunJob, error: Exception) -> News:
+    text = " ".join(str(error).split()) if str(error) else type(error).__name__
+    trace = traceback.format_exc()
+    return News(job, -1, math.nan, status="failed", error=text, trace=trace)
 
 
 def _hardware_here(job: RunJob, store: Store) -> Hardware:

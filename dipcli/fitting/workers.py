@@ -41,11 +41,11 @@ def startable(todo: Iterable[RunJob], busy: Iterable[RunJob]) -> list[RunJob]:
     """The runs that may begin: those that begin with the weights of another wait for its end."""
     if not any(job.start for job in todo):
         return list(todo)
-    unfinished = {_place(job.label) for job in (*todo, *busy)}
+    unfinished = {_place(job.place) for job in (*todo, *busy)}
 
     def waits(job: RunJob) -> bool:
         start = _place(job.start)
-        return start in unfinished and start != _place(job.label)
+        return start in unfinished and start != _place(job.place)
 
     return [job for job in todo if not (job.start and waits(job))]
 

@@ -21,7 +21,7 @@ from dipcli.images.zarrfiles import (
     V2_GROUP,
     Files,
     LocalFiles,
-    RemoteFiles,
+    open_files,
     read_json,
 )
 
@@ -108,7 +108,7 @@ def _group(files: Files, path: str) -> NgffGroup | None:
 
 def decode(name: str, axes: str | None, level: int, series: int | None) -> Stack:
     """All pages of a level of an image; `series`, from 1, chooses among several images."""
-    files: Files = RemoteFiles(name) if "://" in name else LocalFiles(name)
+    files = open_files(name)
     group = _group(files, "")
     if group is None:
         msg = "there is no Zarr group"
@@ -333,5 +333,5 @@ def _finite(value: Any) -> float:
 
 def history_of(name: str) -> Any:
     """The provenance of an image; None if it has none."""
-    group = _group(LocalFiles(name), "")
+    group = _group(open_files(name), "")
     return group.attributes.get("dip") if group else None

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from dipcli.bucket import is_address, read_object
 from dipcli.errors import BadImage, DipError
 from dipcli.images import builtin, npy
 from dipcli.images.image import Image
@@ -120,6 +121,8 @@ def open_stack(
 
         with decoding(str(source)):
             return ngff.decode(str(source), axes, level, series)
+    if is_address(str(source)):
+        return open_stack(read_object(str(source)), axes=axes, name=str(source), series=series)
     try:
         with Path(source).open("rb") as file:
             status = os.fstat(file.fileno())
@@ -163,7 +166,8 @@ def read_stream(file: BinaryIO, name: str) -> bytes:
 def is_up_to_date(path: str, provenance: Mapping[str, Any]) -> bool:
     """Whether an image file exists that records just this provenance; `-` is stdout."""
     try:
-        if path == "-" or not (Path(path).is_file() or Path(path).is_dir()):
+        there = is_address(path) or Path(path).is_file() or Path(path).is_dir()
+        if path == "-" or not there:
             return False
         recorded = dict(_history_of(path) or {})
     except (DipError, OSError, TypeError, ValueError):

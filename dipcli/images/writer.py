@@ -53,10 +53,10 @@ def write(
     in the file; the default is the history of the image.
     """
     pages = [image] if isinstance(image, Image) else image
-    files.put(Path(path), encode(pages, format_of(str(path)), depth, provenance).data, force=force)
+    files.put(path, encode(pages, format_of(str(path)), depth, provenance).data, force=force)
 
 
-def check_output(path: Path, form: str | None, *, force: bool) -> None:
+def check_output(path: str, form: str | None, *, force: bool) -> None:
     """Raise the error of `files.put` before the work instead of after it."""
     if form == "ome-zarr":
         from dipcli.images import ngff

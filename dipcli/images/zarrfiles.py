@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import stat
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
+from dipcli.bucket import Bucket, is_address
 from dipcli.errors import BadImage
 
 META, V2_GROUP, V2_ARRAY, V2_ATTRIBUTES = "zarr.json", ".zgroup", ".zarray", ".zattrs"
@@ -61,8 +63,31 @@ class LocalFiles:
         )
 
 
+class BucketFiles:
+    """What obstore reads: s3://, gs://, az://"""
+
+    def __init__(self, address: str) -> None:
+        self._bucket = Bucket(address)
+
+    def size(self, key: str) -> int | None:
+        return self._bucket.size(key)
+
+    def read(self, key: str, start: int, stop: int) -> bytes:
+        return self._bucket.part(key, start, stop) if stop > start else b""
+
+    def stored(self, key: str) -> int | None:
+        return None
+
+
+def open_files(name: str) -> Files:
+    """The files of a folder, or at an address."""
+    if "://" not in name:
+        return LocalFiles(name)
+    return BucketFiles(name) if is_address(name) and find_spec("obstore") else RemoteFiles(name)
+
+
 class RemoteFiles:
-    """What fsspec reads: https://, s3://, ..."""
+    """What fsspec reads: https://, memory://, ..."""
 
     def __init__(self, url: str) -> None:
         try:

@@ -3,6 +3,7 @@
 from dipcli.store.attributes import pixels_digest
 from dipcli.store.create import delete_store, make_group, recover_store, remove_folder
 from dipcli.store.layout import Status
+from dipcli.store.mirror import Remote, mirrored
 from dipcli.store.parts import (
     image_part,
     is_store_name,
@@ -19,6 +20,7 @@ from dipcli.store.writer import RunWriter
 from dipcli.store.zip import is_packed, pack
 
 __all__ = [
+    "Remote",
     "Run",
     "RunWriter",
     "Status",
@@ -30,6 +32,7 @@ __all__ = [
     "is_store_name",
     "keep_inputs",
     "make_group",
+    "mirrored",
     "open_store",
     "pack",
     "pixels_digest",

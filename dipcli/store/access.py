@@ -7,12 +7,14 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from dipcli.bucket import explained, is_address, open_objects
 from dipcli.errors import BadStore, DipError
 from dipcli.images import Floats
 from dipcli.store.disk import Buffer
@@ -80,7 +82,7 @@ class Reader:
 
     def names(self) -> list[str]:
         """Names of the root's members, sorted; empty where a server lists nothing."""
-        return sorted(_sync(_list(self._zarr.list_dir(self._prefix.rstrip("/")))))
+        return sorted(_sync(_listed(self._zarr, self._prefix.rstrip("/"))))
 
     def exists(self, key: str) -> bool:
         return bool(_sync(self._zarr.exists(self._prefix + key)))
@@ -193,9 +195,11 @@ def _open_stream(stream: BinaryIO, label: str) -> Reader:
 
 
 def _open_url(url: str) -> Reader:
-    """Open what fsspec reads: s3://, gs://, https://, memory://, ..."""
-    from zarr.storage import FsspecStore
+    """Open what obstore reads, or fsspec: https://, memory://, ..."""
+    from zarr.storage import FsspecStore, ObjectStore
 
+    if is_address(url) and find_spec("obstore"):
+        return Reader(ObjectStore(open_objects(url), read_only=True), url)
     try:
         store = FsspecStore.from_url(url, read_only=True)
     except (ImportError, ValueError) as error:
@@ -216,7 +220,7 @@ def read_errors(label: str) -> Iterator[None]:
     # zarr, its codecs, zipfile and fsspec raise many types, some of them undocumented
     except Exception as error:
         text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        line = " ".join(text.split())[:200] or type(error).__name__
+        line = explained(text)[:200] or type(error).__name__
         raise bad(label, f"cannot be read: {line}") from error
 
 
@@ -226,5 +230,5 @@ def _sync(coroutine: Any) -> Any:
     return sync(coroutine)
 
 
-async def _list(items: Any) -> list[str]:
-    return [item async for item in items]
+async def _listed(store: Any, prefix: str) -> list[str]:
+    return [name async for name in store.list_dir(prefix)]

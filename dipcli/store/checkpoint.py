@@ -64,6 +64,7 @@ def _delete(folder: Path, scratch: Path) -> None:
     partial = scratch / f"{folder.name}.old{PARTIAL}"
     disk.remove(partial)
     folder.rename(partial)
+    disk.tell_removed(folder)
     disk.remove(partial)
 
 

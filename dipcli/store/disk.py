@@ -19,7 +19,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,28 @@ WINDOWS = os.name == "nt"
 NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
+class Watcher(Protocol):
+    """Who is told of every change below a folder, in the order of the changes."""
+
+    def changed(self, path: Path) -> None: ...
+
+    def removed(self, path: Path) -> None: ...
+
+
+WATCHERS: list[Watcher] = []
+
+
+def tell_changed(path: Path) -> None:
+    """A file, or a folder with all that is in it, has come to its place."""
+    for watcher in WATCHERS:
+        watcher.changed(path)
+
+
+def tell_removed(path: Path) -> None:
+    for watcher in WATCHERS:
+        watcher.removed(path)
+
+
 def put(path: Path, data: Buffer, *, scratch: Path | None = None, sync: bool = False) -> None:
     """Write a whole file or nothing; the partial file is in `scratch`, or beside `path`."""
     partial = (scratch or path.parent) / f"{path.name}{PARTIAL}"
@@ -49,6 +71,7 @@ def put(path: Path, data: Buffer, *, scratch: Path | None = None, sync: bool = F
         partial.replace(path)
         if sync:
             sync_folder(path.parent)
+    tell_changed(path)
 
 
 def get(path: Path) -> bytes:
@@ -117,6 +140,7 @@ def new_folder(path: Path, scratch: Path) -> Iterator[Path]:
     partial.mkdir(parents=True)
     yield partial
     partial.rename(path)
+    tell_changed(path)
 
 
 def remove(folder: Path) -> None:
@@ -190,6 +214,7 @@ def drop_chunks(folder: Path, count: int) -> None:
     for path in list(chunks.iterdir()) if chunks.is_dir() else []:
         if path.name.isdecimal() and int(path.name) >= count:
             remove(path) if path.is_dir() else path.unlink()
+            tell_removed(path)
 
 
 class Lock:

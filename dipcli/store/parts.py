@@ -13,6 +13,7 @@ import numpy as np
 from dipcli import files
 from dipcli.errors import BadStore, UsageError
 from dipcli.images import Floats, Image, Scale, is_ome_zarr
+from dipcli.images.writer import EXTENSIONS, extension_of
 from dipcli.store.access import StoreLike, read_errors
 from dipcli.store.attributes import original_image
 from dipcli.store.layout import META, RUN
@@ -34,7 +35,7 @@ def is_store_name(name: str | os.PathLike[str]) -> bool:
     """Whether a name is that of a store or of a part of one; no array is opened."""
     text = os.fspath(name)
     if "://" in text:
-        return not is_ome_zarr(text)
+        return not is_ome_zarr(text) and extension_of(text) not in EXTENSIONS
     if split_name(text) is not None:
         return True
     # other Zarr stores count too, so that the error on opening them explains what they are

@@ -26,6 +26,7 @@ from dipcli.store.attributes import (
 from dipcli.store.create import create_run, create_store
 from dipcli.store.disk import Lock
 from dipcli.store.layout import PARTIAL, RUN, RUN_SCRATCH, STORE_SCRATCH, SaveDtype
+from dipcli.store.mirror import Remote
 from dipcli.store.run import Run
 from dipcli.store.safety import bad, check_root, refuse_links
 from dipcli.store.writer import RunWriter
@@ -38,6 +39,7 @@ class Store:
         self.name = reader.label
         self._reader = reader
         self._lock = lock
+        self._remote: Remote | None = None
         self._writable = writable
         with read_errors(self.name):
             self.attrs: dict[str, Any] = dict(check_root(reader))
@@ -202,11 +204,19 @@ class Store:
             undo.pop_all()
         return writer
 
+    def publish(self, remote: Remote, *, new: bool) -> None:
+        """Repeat all changes at an address, from now on until `close`."""
+        self._remote = remote
+        remote.publish(new=new)
+
     def close(self) -> None:
         """Close the store and release its lock; the writers of its runs stay open."""
         self._reader.close()
         if self._lock is not None:
             self._lock.release()
+        if self._remote is not None:
+            self._remote.close()
+            self._remote = None
 
     def __enter__(self) -> Self:
         return self
@@ -255,6 +265,9 @@ def _count(saves: int | Sized) -> int:
 
 def _local(path: str | os.PathLike[str]) -> Path:
     if "://" in str(path):
-        msg = f"cannot write {path}: a store can only be written to a folder on this machine"
+        msg = (
+            f"cannot write {path}: a store is made in a folder on this machine; `dip fit -o` and "
+            "dip.fit(store=) write to addresses too"
+        )
         raise DipError(msg)
     return Path(path)
