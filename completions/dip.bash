@@ -63,6 +63,7 @@ _dip_knows() {
                 '--settings = <PATH>'
                 '--table = <PATH>'
                 '--failed = <PATH>'
+                '--cluster ='
                 '--resume'
                 '-n --dry-run'
                 '--page = @fit_page'

@@ -123,6 +123,7 @@ set -g __dip_valued \
     'fit --settings' \
     'fit --table' \
     'fit --failed' \
+    'fit --cluster' \
     'fit --page' \
     'fit --axes' \
     'fit --normalize' \
@@ -580,6 +581,7 @@ complete -c dip -n '__dip_in fit --like' -l like -d 'Start from the settings of 
 complete -c dip -n '__dip_in fit --settings' -l settings -d 'Read settings from this TOML file, as --dry-run --format toml prints it; options win over it.' -r -F
 complete -c dip -n '__dip_in fit --table' -l table -d 'Fit the rows of this table: the column file is the image, the others are options by their names; - is stdin. What the command line says holds where a cell is empty.' -r -F
 complete -c dip -n '__dip_in fit --failed' -l failed -d 'Table of the rows of --table that failed, with the reason of each, to write.' -r -F
+complete -c dip -n '__dip_in fit --cluster' -l cluster -d 'Do the fits on a cluster, from the list of clusters below; its machines see the stores.' -r -f
 complete -c dip -n '__dip_in fit --resume' -l resume -d 'Resume these stores: the arguments are stores.'
 complete -c dip -n '__dip_in fit -n --dry-run' -s n -l dry-run -d 'Print the settings and the cost, and do nothing.'
 complete -c dip -n '__dip_in fit --page' -l page -d 'Pages of a stack to read, from 1: a comma list of N or A-B.' -r -f -a '(__dip_fill $__dip_place_fit_page)'

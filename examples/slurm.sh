@@ -1,33 +1,25 @@
 #!/usr/bin/env bash
-# A Slurm job array: one task per image, on the cores that Slurm allots. Two minutes before its time is
-# up Slurm sends a signal, and the task saves its state. Submit the same job again to resume.
-#   sbatch --array=0-2 examples/slurm.sh a.png b.png c.png
-#   sbatch --array=0-2 --dependency=afterany:JOB examples/slurm.sh a.png b.png c.png
-#SBATCH --job-name=dip
-#SBATCH --cpus-per-task=2
-#SBATCH --mem=4G
-#SBATCH --time=01:00:00
-#SBATCH --signal=B:TERM@120
-set -euo pipefail
-
-images=("$@")
+# Fits on a Slurm cluster: each is a task of an array job, and goes on in a later one when its time is up.
+#   examples/slurm.sh a.png b.png c.png
+# Called again, the script does what is missing. Without Slurm the fits are done on this machine.
+. "$(dirname "$0")/sizes.sh"
+images=()
+for name in "$@"; do images+=("$(image "$name" -)"); done
 [[ $# -gt 0 ]] || images=(builtin:astronaut builtin:coffee builtin:cat)
-made=${MADE:-made}/slurm
-iterations=2000
-if [[ ${QUICK:-0} != 0 ]]; then iterations=20; fi
+enter slurm
 
-task() {
-  local image=${images[$1]:?"no image for task $1: the array is larger than the list of images"}
-  mkdir -p "$made"
-  dip corrupt "$image" downsample:4 gaussian:25 -o "$made/noisy-$1.png"
-  # exec: dip replaces this shell, so that it receives Slurm's signal
-  exec dip fit "$made/noisy-$1.png" --iterations "$iterations" -o "$made/fit-$1.zarr"
-}
+{
+  printf 'file\toutput\n'
+  for index in "${!images[@]}"; do
+    dip corrupt "${images[$index]}" "downsample:$(pick 16 4 1)" gaussian:25 -o "noisy-$index.png" >&2
+    printf 'noisy-%s.png\tfit-%s.zarr\n' "$index" "$index"
+  done
+} > jobs.tsv
 
-if [[ -n ${SLURM_ARRAY_TASK_ID:-} ]]; then
-  task "$SLURM_ARRAY_TASK_ID"
+where=()
+if sinfo > /dev/null 2>&1; then
+  where=(--cluster "slurm:cpus=2,mem=4G,time=60") # and partition=, account=, gpus=, limit=, ...
 fi
-for index in "${!images[@]}"; do # without Slurm: one after the other
-  (task "$index")
-done
-dip report "$made"/*.zarr --columns store,status,iterations,chosen,host,seconds,error
+dip fit --table jobs.tsv --failed failed.tsv --iterations "$(pick 20 2000 2000)" "${where[@]}" ||
+  echo "some fits failed; see failed.tsv" >&2
+dip report fit-*.zarr --columns store,status,iterations,chosen,host,seconds,error

@@ -597,7 +597,7 @@ def test_stores_of_every_kind_are_in_one_report(dip, here):
     assert len(rows_of(dip("report", *names, "--format", "jsonl"))) == len(names)
 
 
-def test_runs_beyond_the_limit_are_in_the_table_alone(here, monkeypatch):
+def test_runs_beyond_the_limit_are_small_multiples(here, monkeypatch):
 
     from dipcli.report import page
     from dipcli.report.document import document
@@ -611,8 +611,9 @@ def test_runs_beyond_the_limit_are_in_the_table_alone(here, monkeypatch):
         numbers = document(group, [], 0, [], errors.append)
         text = page.render("html", numbers, group, [], "", lambda *_: None, errors.append)
     assert not errors
-    assert Page(text).text.count("2 more runs are in the table alone") == 1
+    assert Page(text).text.count("are of the first 2 of 4 runs") == 1
     assert text.count('class="player"') == 2
+    assert text.count("Restored image of a run-") == 4
     assert text.count("<summary>") == 4
 
 

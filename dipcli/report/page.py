@@ -19,6 +19,7 @@ from dipcli.measure.trajectories import SUMMARY, Distances
 from dipcli.report.commands import commands, description
 from dipcli.report.figures import figures
 from dipcli.report.frames import MOST_RUNS, QUALITY, RunView, few, view_runs
+from dipcli.report.multiples import multiples
 from dipcli.report.pictures import (
     HIGH,
     WIDE,
@@ -35,6 +36,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 MARKUP = set("\\`*_{}[]<>()#+!|&~$")  # characters that Markdown may read as markup
 SIDE, SMALL_SIDE = 512, 256  # pixels of an image at most; the latter for more stores than MANY
 MANY = 4
+MOST_SETTINGS = 8  # in which runs differ, as columns of the table
 MOST_PLANES = 40  # of a volume
 PIXELATED = 200  # pixels; smaller images are enlarged without smoothing
 STRIP, THUMBNAIL = 6, 120  # frames below a player, and pixels of their longer side
@@ -63,21 +65,26 @@ def render(
     on_error: OnError,
 ) -> str:
     """The page as html or md; it adds to the notes of the document."""
-    runs = list(_runs(document, stores))
-    if len(runs) > MOST_RUNS:
+    every = runs = list(_runs(document, stores))
+    cells = None
+    if len(every) > MOST_RUNS:
         document["notes"].append(
-            f"frames and figures are of the first {MOST_RUNS} runs; "
-            f"{len(runs) - MOST_RUNS} more runs are in the table alone"
+            f"images, frames and figures are of the first {MOST_RUNS} of {len(every)} runs"
         )
-        runs = runs[:MOST_RUNS]
+        runs = every[:MOST_RUNS]
+        cells = multiples(every, progress, on_error) if form == "html" else None
+        first = {id(one) for one, _, _ in runs}
+        stores = [one for one in stores if id(one) in first]
+    differing = _differing(document)
     side = SIDE if len(stores) <= MANY else SMALL_SIDE
     views = view_runs(runs, side, progress, on_error)
     sections = (_store(one, views, document, side, on_error) for one in stores)
     context = {
         "title": title or _title(document),
         "document": document,
-        "overview": list(OVERVIEW),
-        "rows": list(_overview(document)),
+        "overview": [*OVERVIEW, *differing],
+        "rows": list(_overview(document, differing)),
+        "multiples": cells,
         "stores": [section for section in sections if section],
         "players": [_player(view) for view in views if view.frames] if form == "html" else [],
         "figures": list(figures(views, distances, form)),
@@ -105,10 +112,21 @@ def _title(document: Mapping[str, Any]) -> str:
     return f"Deep image prior of {', '.join(names[:3])}{more}"
 
 
-def _overview(document: Mapping[str, Any]) -> Iterator[list[Any]]:
+def _overview(document: Mapping[str, Any], settings: Sequence[str]) -> Iterator[list[Any]]:
+    paths = [*OVERVIEW.values(), *(("config", name) for name in settings)]
     for store in document["stores"]:
         for run in store["runs"]:
-            yield [store["label"], run["run"], *(lookup(run, *path) for path in OVERVIEW.values())]
+            yield [store["label"], run["run"], *(lookup(run, *path) for path in paths)]
+
+
+def _differing(document: Mapping[str, Any]) -> list[str]:
+    """The settings in which runs differ, besides those that the table has."""
+    configs = [run["config"] for store in document["stores"] for run in store["runs"]]
+    configs = [config for config in configs if isinstance(config, Mapping)]
+    names = dict.fromkeys(name for config in configs for name in config)
+    texts = {name: {json.dumps(config.get(name)) for config in configs} for name in names}
+    shown = {"arch", "seed", "runs"}
+    return [name for name in names if len(texts[name]) > 1 and name not in shown][:MOST_SETTINGS]
 
 
 def _store(

@@ -57,6 +57,10 @@ class Slurm(Cluster):
     limit: int = key(256, 1)
     logs: str = key("dip-slurm")
 
+    @classmethod
+    def usage(cls) -> str:
+        return f"{cls.name}[:{super().usage().partition(',')[2]}]"
+
     def parameters(self) -> dict[str, Any]:
         """What submitit calls them."""
         given = {"partition": self.partition, "account": self.account, "qos": self.qos}
