@@ -389,6 +389,10 @@ set -g __dip_place_fit_record \
     'power' \
     'error' \
     'amplitude' \
+    'frc' \
+    'frc-halves' \
+    'resolution' \
+    'phase' \
     'blur-sharp' \
     'psnr' \
     'ssim'
@@ -399,6 +403,10 @@ set -g __dip_place_measure \
     'power Power spectrum: mean of |F|^2 in rings of frequency' \
     'error Power spectrum of the difference from the target, absolute and relative to it' \
     'amplitude Amplitude spectrum: sum of |F| in rings of frequency' \
+    'frc Fourier ring correlation with the target: agreement of amplitude and phase, -1 to 1' \
+    'frc-halves Fourier ring correlation of two halves of the pixels: what an image agrees on with itself' \
+    'resolution The resolution in pixels: where the ring correlation with the target falls below 1/7, and below half a bit' \
+    'phase Mean error of the phase against the target in bands of frequency, in radians; of noise pi/2' \
     'blur-sharp Blur from 0 to 1, sharpness, and their ratio' \
     'psnr Peak signal-to-noise ratio against the clean image, in dB' \
     'ssim Structural similarity to the clean image'
@@ -674,6 +682,7 @@ complete -c dip -n '__dip_argument trajdist 1 more' -F -a '(__dip_fill $__dip_pl
 complete -c dip -n '__dip_in trajdist --against' -l against -d 'Run or image to compare with. auto: the runs of a target with each other; a single run with its target, its clean image and its previous frame.' -r -F -a '(__dip_fill $__dip_place_trajdist_against)'
 complete -c dip -n '__dip_in trajdist --bands' -l bands -d 'Split the squared error into this many bands of frequency.' -r -f
 complete -c dip -n '__dip_in trajdist --summary' -l summary -d 'Print where two trajectories converge, part, and converge again.'
+complete -c dip -n '__dip_in trajdist --frc' -l frc -d 'Print the Fourier ring correlation of both, in place of distances: in which frequencies they agree.'
 complete -c dip -n '__dip_in trajdist --ssim' -l ssim -d 'Add a column of the structural similarity.'
 complete -c dip -n '__dip_in trajdist --luma' -l luma -d 'Compare only the luma of BT.601, from 16 to 235 of 255.'
 complete -c dip -n '__dip_in trajdist --border' -l border -d 'Pixels to leave out at each side.' -r -f

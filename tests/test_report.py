@@ -301,7 +301,7 @@ def test_the_page_has_images_frames_figures_and_settings(dip, fits, both):
     assert len([a for a in alts if a.startswith("Restored")]) == 3
     assert alts.count("Target") == alts.count("Clean") == 2
     figures = [i for i in page.of("img") if i.get("src", "").startswith("data:image/svg")]
-    assert len(figures) == 6
+    assert len(figures) == 7
     for figure in figures:
         ElementTree.fromstring(decoded(figure["src"])[1])
         assert len(figure["alt"]) > 30
@@ -349,7 +349,7 @@ def test_the_commands_of_the_page_make_the_store_again(dip, fits, both):
 def test_markdown_has_all_images_and_figures(dip, fits):
     text = dip("report", "a.zarr", "--format", "md", cwd=fits).stdout.decode()
     pictures = re.findall(r"!\[(.*?)\]\((data:image/(?:png|webp);base64,[\w+/=]+)\)", text)
-    assert len(pictures) == 4 + 6
+    assert len(pictures) == 4 + 7
     for _, uri in pictures:
         PIL.Image.open(io.BytesIO(decoded(uri)[1])).load()
     table = [

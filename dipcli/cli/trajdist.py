@@ -7,6 +7,7 @@ from typing import Any
 from dipcli.cli import console, options, tables
 from dipcli.cli.options import argument, option
 from dipcli.cli.progress import show_progress
+from dipcli.errors import UsageError
 from dipcli.figures import panel_labels
 from dipcli.rows import chosen
 from dipcli.spec import whole_numbers
@@ -16,6 +17,7 @@ EXAMPLES = (
     "dip trajdist monday.zarr tuesday.zarr --plot distance.svg",
     "dip trajdist traj.zarr --against clean --ssim --at 100,1000",
     "dip trajdist traj.zarr --bands 5 --format csv > by-band.csv",
+    "dip trajdist traj.zarr --frc --plot agreement.svg",
     "dip trajdist restored.png --against clean.png --luma --border 4",
 )
 
@@ -39,6 +41,11 @@ def trajdist(
     ),
     summary: bool = option(
         "Print where two trajectories converge, part, and converge again.", False
+    ),
+    frc: bool = option(
+        "Print the Fourier ring correlation of both, in place of distances: in which frequencies "
+        "they agree.",
+        False,
     ),
     ssim: bool = option("Add a column of the structural similarity.", False),
     luma: bool = option("Compare only the luma of BT.601, from 16 to 235 of 255.", False),
@@ -73,7 +80,10 @@ def trajdist(
         wanted.append(pair)
         if pair.left_out:
             console.note(pair.left_out)
-    comparison = Comparison(bands, ssim=ssim, luma=luma, border=border)
+    if frc and (bands or summary or ssim):
+        msg = "--frc prints no distances: leave --bands, --summary and --ssim out"
+        raise UsageError(msg)
+    comparison = Comparison(bands, ssim=ssim, luma=luma, border=border, frc=frc)
     shown = chosen(columns, trajectories.columns(comparison, summary=summary))
     with scipy.fft.set_workers(cores()), show_progress() as bars:
         distances = trajectories.compare(wanted, comparison, bars.update)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from dipcli.arrays import Floats
@@ -14,12 +15,15 @@ from dipcli.figures import canvas, curves
 from dipcli.figures.bands import Bands, bands
 from dipcli.figures.canvas import Numbers
 from dipcli.figures.curves import Series
+from dipcli.figures.heatmap import FREQUENCY, Spectrum, heatmap
 from dipcli.figures.lettering import POINT, TO, shortened, width
 from dipcli.measure.base import grouped
+from dipcli.measure.frc import SEVENTH
 from dipcli.measure.pairs import Side, Still
 from dipcli.measure.trajectories import Distances
 
 QUANTITY = "sum of squared differences"
+CORRELATION = "Fourier ring correlation"
 POINTS = {"first convergence": "v", "peak": "^", "second convergence": "D"}  # their markers
 MARKER = {"markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.6, "zorder": 3}
 THUMBNAIL = 1.15  # inches at most
@@ -52,6 +56,8 @@ def distance_figure(pairs: Sequence[Distances], labels: Mapping[str, str]) -> Fi
         msg = "--plot draws distances over iterations, and images have none: name a store"
         raise DipError(msg)
     panels = grouped(curves, lambda one: labels.get(_store(one), _store(one)))
+    if "frequency" in curves[0].axis:
+        return _correlations(panels, labels)
     if curves[0].axis:
         return band_distances({t: [_bands(one, labels) for one in p] for t, p in panels.items()})
     return distances({title: _distances(panel, labels) for title, panel in panels.items()})
@@ -124,6 +130,18 @@ def _draw_thumbnails(ax: Any, pair: Distance, side: float) -> int:
 
 
 # -- from measured pairs to what is drawn ----------------------------------------------------
+
+
+def _correlations(panels: Mapping[str, Sequence[Distances]], labels: Mapping[str, str]) -> Figure:
+    """A heat map for each pair."""
+    maps = {}
+    for title, pairs in panels.items():
+        for one in pairs:
+            name = " to ".join(_names(one, labels))
+            values = np.array([values["frc"] for values in one.values.values()])
+            maps[f"{title} {name}"] = Spectrum(one.iteration, one.axis["frequency"], values)
+    signed = any((spectrum.values < 0).any() for spectrum in maps.values())
+    return heatmap(maps, CORRELATION, y=FREQUENCY, signed=signed, levels=(SEVENTH,))
 
 
 def _bands(one: Distances, labels: Mapping[str, str]) -> Bands:

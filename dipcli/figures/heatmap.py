@@ -79,7 +79,7 @@ def heatmap(
             contour(ax, iteration, store.frequency, values, level, dashes, limit)
     canvas.over_iterations(axes, y)
     if mesh is not None:
-        lines = ", ".join(f"{level:g} ({dashes})" for level, dashes in contours.items())
+        lines = ", ".join(f"{level:.3g} ({dashes})" for level, dashes in contours.items())
         color_bar(figure, axes, mesh, f"{quantity}; contours at {lines}" if levels else quantity)
     return figure
 

@@ -23,7 +23,7 @@ from dipcli.measure.fbc import onset
 from dipcli.measure.runs import ONSET, Measurements, nearest
 from dipcli.store import Run
 
-CONTOURS = {"error": (0.1, 0.5)}  # levels by measure
+CONTOURS = {"error": (0.1, 0.5), "frc": (1 / 7,), "frc-halves": (1 / 7,)}  # levels by measure
 FEW = 7  # places on an axis that are drawn as a curve each: as many as there are colours
 
 

@@ -16,6 +16,8 @@ from dipcli.arrays import Doubles, Floats
 from dipcli.errors import DipError
 from dipcli.measure import fourier, quality
 from dipcli.measure.base import Axis
+from dipcli.measure.frc import correlation, spectrum
+from dipcli.measure.radial import rings
 
 # BT.601 from 16 to 235 of 255, as in published super-resolution tables
 STUDIO = (65.481 / 255, 128.553 / 255, 24.966 / 255)
@@ -29,17 +31,30 @@ class Comparison:
     luma: bool = False
     border: int = 0
     ssim: bool = False
+    frc: bool = False  # the correlation by ring, in place of distances
 
-    @property
-    def axis(self) -> Axis:
+    def axis_of(self, size: tuple[int, ...]) -> Axis:
+        """The bands, or the rings of images of (channel, y, x)."""
+        if self.frc:
+            height, width = (max(1, length - 2 * self.border) for length in size[1:])
+            return rings((height, width))[1]
         return fourier.band_axis(self.bands) if self.bands else {}
 
     @property
+    def axis(self) -> Axis:
+        """The names of the axis; those of rings have other values."""
+        return self.axis_of((1, 8, 8))
+
+    @property
     def columns(self) -> list[str]:
+        if self.frc:
+            return ["frc"]
         return ["sse"] if self.bands else ["sse", "mse", "psnr", *(["ssim"] if self.ssim else [])]
 
     def __call__(self, one: Floats, other: Floats) -> Mapping[str, Any]:
         """The numbers of two images (channel, y, x), by column."""
+        if self.frc:
+            return {"frc": self.by_ring(one, other)}
         if self.bands:
             return {"sse": self.by_band(one, other, self.bands)}
         return self.between(one, other)
@@ -69,6 +84,11 @@ class Comparison:
         mse = sse / known if known else math.nan
         row = {"sse": sse, "mse": mse, "psnr": -10 * math.log10(mse) if mse > 0 else math.inf}
         return row | ({"ssim": quality.ssim(one, other)} if self.ssim else {})
+
+    def by_ring(self, one: Floats, other: Floats) -> Doubles:
+        """The Fourier ring correlation of two images; of volumes plane by plane."""
+        one, other = self.select(one), self.select(other)
+        return correlation(spectrum(one), spectrum(other), (one.shape[1], one.shape[2]))
 
     def by_band(self, one: Floats, other: Floats, bands: int) -> Doubles:
         """The squared error in each band of frequency; they sum to the sse (Parseval)."""

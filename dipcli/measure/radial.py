@@ -25,7 +25,7 @@ class Radial(Measure):
     def __init__(self, reference: Floats, bands: int = BANDS) -> None:
         super().__init__(reference, bands)
         self._size = reference.shape[1:]
-        self._rings, self.axis = _rings(self._size)
+        self._rings, self.axis = rings(self._size)
 
     def _power(self, image: Floats | Doubles) -> Doubles:
         return fourier.power(image, len(self._size))
@@ -84,7 +84,7 @@ def power2d(frame: Floats, reference: Floats) -> Doubles:
 
 
 @lru_cache(8)
-def _rings(size: Size) -> tuple[Labels, Axis]:
+def rings(size: Size) -> tuple[Labels, Axis]:
     """The ring of each bin, and the axis of the rings."""
     longer = max(size)
     rings = np.floor(fourier.frequency(size) * longer + 0.5).astype(np.intp)

@@ -27,8 +27,8 @@ class Distances:
     """A pair, and the distance of its sides at each of its iterations."""
 
     pair: Pair
-    axis: Axis  # of the bands; {} where the error is not split
-    # by iteration: sse, mse, psnr, ssim; or sse (band)
+    axis: Axis  # of the bands or rings; {} where the error is not split
+    # by iteration: sse, mse, psnr, ssim; or sse (band); or frc (ring)
     values: dict[int | None, Values] = field(default_factory=dict)
 
     @property
@@ -66,6 +66,7 @@ def trajdist(
     luma: bool = False,
     border: int = 0,
     at: Sequence[int] = (),
+    frc: bool = False,
 ) -> list[Any]:
     """Compare trajectories and images: NamedTuples with the columns of `dip trajdist`.
 
@@ -75,7 +76,7 @@ def trajdist(
     if isinstance(against, np.ndarray):
         against = as_image(against)[0]
     wanted = list(pairs(sources(things), against, at))
-    comparison = Comparison(bands, ssim=ssim, luma=luma, border=border)
+    comparison = Comparison(bands, ssim=ssim, luma=luma, border=border, frc=frc)
     with scipy.fft.set_workers(cores()):
         distances = compare(wanted, comparison)
     names = columns(comparison, summary=summary)
@@ -98,7 +99,7 @@ def compare(
     pairs: Sequence[Pair], comparison: Comparison, progress: Progress | None = None
 ) -> list[Distances]:
     """Compare all pairs in one pass; memory holds one frame of each run, and the numbers."""
-    distances = {id(pair): Distances(pair, comparison.axis) for pair in pairs}
+    distances = {id(pair): Distances(pair, comparison.axis_of(pair.a.size)) for pair in pairs}
     steps = sum(len(pair.iterations) for pair in pairs)
     for done, (pair, at, one, other) in enumerate(walk(pairs), 1):
         distances[id(pair)].values[at] = comparison(one, other)

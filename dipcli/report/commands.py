@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -13,12 +14,16 @@ from dipcli.errors import DipError, UsageError
 from dipcli.fitting import tasks
 from dipcli.fitting.code import user_code
 from dipcli.fitting.settings import Settings, flag
+from dipcli.images.pixelsize import pixel_size
+from dipcli.measure.frc import Resolution
 from dipcli.registry import ARCHITECTURES, DEGRADATIONS, OPTIMIZERS, PRESETS
 from dipcli.report.stores import StoreRuns, lookup
+from dipcli.store import image_part
 
 DECIDING = ("arch", "task", "optimizer")  # the defaults of the other settings depend on them
 WITHOUT_EFFECT = ("jobs", "checkpoint_every")  # they do not change the result
 RESOLVED = ("device", "precision", "threads")  # the run records what `auto` became
+PRINTED = ("cm", "inch", "in")  # units of the resolution of a print, not of what is seen
 CODE_PRESET = "ulyanov"  # its values are the defaults of the fields, whatever the network
 CODE_TERMS = {"arch": "Network", "stop": "Stopping rule", "record": "Recorded measures"}
 INVALID = (DipError, TypeError, ValueError, AttributeError, KeyError)  # of attributes of any kind
@@ -175,10 +180,31 @@ def description(store_runs: StoreRuns, runs: Sequence[Mapping[str, Any]]) -> lis
     # the runs of a store differ by their seeds alone
     rows += _fit_rows(runs[0]["config"], channels, tuple(sides)) if runs else []
     rows += [(f"run-{run['run']}", _describe_run(run)) for run in runs]
+    rows += list(_resolution(store_runs))
     history = attrs.get("history")
     if history:
         rows.append(("Provenance", json.dumps(history, ensure_ascii=False)))
     return [*rows, ("sha256", str(attrs["sha256"]))]
+
+
+def _resolution(store_runs: StoreRuns) -> Iterator[tuple[str, str]]:
+    """The resolution of the restored image, where there is a clean image of the same size."""
+    store, first = store_runs.store, store_runs.runs[:1]
+    clean = store.clean
+    estimate = first[0].estimate if first else None
+    if clean is None or estimate is None or clean.shape != estimate.shape:
+        return
+    values = Resolution.of_frames(clean, planes=store.planes)(estimate)
+    size = pixel_size(image_part(store, "clean"))
+    words = []
+    for name, level in (("seventh", "1/7"), ("half_bit", "half a bit")):
+        pixels = float(values[name])
+        if math.isfinite(pixels):
+            known = size is not None and size.unit not in PRINTED
+            length = f" ({pixels * size.x:.3g} {size.unit})" if size and known else ""
+            words.append(f"{pixels:.3g} pixels{length} at {level}")
+    if words:
+        yield "Resolution", f"{', '.join(words)}, by Fourier ring correlation with the clean image"
 
 
 def _fit_rows(config: Any, channels: int, size: tuple[int, ...]) -> Iterator[tuple[str, str]]:

@@ -49,6 +49,7 @@ def figures(
         "loss": ("Loss", lambda: _series(views, "loss", "loss", log=True)),
         "psnr": ("PSNR", lambda: _series(views, "psnr", "PSNR (dB)", log=False)),
         "bands": ("Frequency bands against iteration", lambda: _bands(views, labels)),
+        "frc": ("Fourier ring correlation against iteration", lambda: _frc(views, labels)),
         "spectra": ("Power spectra of frames", lambda: _spectra(views)),
         "error": ("Spectrum of the error", lambda: _error(views, labels)),
         "distances": ("Distances of trajectories", lambda: _distances(distances, labels)),
@@ -108,6 +109,20 @@ def _bands(views: Sequence[RunView], labels: Labels) -> Described:
 
     topic = "frequency-band correspondence with the {} against iteration"
     return _measure(views, labels, "fbc", topic, changes)
+
+
+def _frc(views: Sequence[RunView], labels: Labels) -> Described:
+    def ends(one: Measurements) -> str:
+        curve = one.column("frc")[-1][1:]  # without ring 0, the mean of the image
+        if not len(curve):
+            return ""
+        return (
+            f": at the last iteration {curve[0]:.2g} at the lowest frequency and "
+            f"{curve[len(curve) // 2]:.2g} at the middle one"
+        )
+
+    topic = "heat map of the Fourier ring correlation with the {}, by frequency and iteration"
+    return _measure(views, labels, "frc", topic, ends)
 
 
 def _error(views: Sequence[RunView], labels: Labels) -> Described:

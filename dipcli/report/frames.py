@@ -20,7 +20,7 @@ MOST_RUNS = 24  # runs whose frames and figures are on the page
 MOST_FRAMES = 100  # frames of a run
 ROOM = 4_500_000  # bytes of the frames of all runs
 QUALITY = 80  # of WebP
-PLOTTED = ("fbc", "error")  # measures with a figure
+PLOTTED = ("fbc", "frc", "error")  # measures with a figure
 
 
 @dataclass(frozen=True)
