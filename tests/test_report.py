@@ -605,6 +605,7 @@ def test_runs_beyond_the_limit_are_small_multiples(here, monkeypatch):
 
     path = stores.fitted(here / "a.zarr", runs=4, saved=(0,), size=(1, 4, 4))
     monkeypatch.setattr(page, "MOST_RUNS", 2)
+    monkeypatch.setattr(page, "FIRST_RUNS", 2)
     errors = []
     with open_store(path) as store:
         group = [StoreRuns("a.zarr", "a", store, tuple(store.runs))]

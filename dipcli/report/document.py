@@ -18,6 +18,7 @@ from dipcli.measure.distance import Comparison
 from dipcli.measure.inputs import RunSource
 from dipcli.measure.pairs import Pair, pairs
 from dipcli.measure.trajectories import Distances, compare, summaries
+from dipcli.report.frames import FIRST_RUNS, MOST_RUNS
 from dipcli.report.stores import RunFacts, StoreRuns
 from dipcli.store import Run
 from dipcli.store.attributes import plain
@@ -39,7 +40,7 @@ def report(
     `on_error` gets the error of each store, run or pair that cannot be read; the rest is reported.
     """
     with scipy.fft.set_workers(cores()):
-        chosen, left_out, notes = _choose_pairs(stores)
+        chosen, left_out, notes = _choose_pairs(stores, is_page=form != "json")
         distances = _compare(chosen, progress, on_error)
         numbers = document(stores, distances, left_out, notes, on_error)
         if form == "json":
@@ -51,9 +52,13 @@ def report(
     return text.encode(errors="backslashreplace"), numbers["notes"]  # a name may be no text
 
 
-def _choose_pairs(stores: Sequence[StoreRuns]) -> tuple[list[Pair], int, list[str]]:
+def _choose_pairs(
+    stores: Sequence[StoreRuns], *, is_page: bool
+) -> tuple[list[Pair], int, list[str]]:
     """The pairs that `dip trajdist` compares by default, how many were left out, and notes."""
     sources = [RunSource(one.name, run, one.store) for one in stores for run in one.runs]
+    if is_page and len(sources) > MOST_RUNS:
+        sources = sources[:FIRST_RUNS]
     chosen: list[Pair] = []
     notes: list[str] = []
     left_out = 0

@@ -17,6 +17,7 @@ from dipcli.report.stores import StoreRuns, lookup
 from dipcli.store import Run
 
 MOST_RUNS = 24  # runs whose frames and figures are on the page
+FIRST_RUNS = 8  # those of a page of more runs
 MOST_FRAMES = 100  # frames of a run
 ROOM = 4_500_000  # bytes of the frames of all runs
 QUALITY = 80  # of WebP

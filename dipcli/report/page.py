@@ -18,7 +18,7 @@ from dipcli.measure.base import OnError, Progress, skipping
 from dipcli.measure.trajectories import SUMMARY, Distances
 from dipcli.report.commands import commands, description
 from dipcli.report.figures import figures
-from dipcli.report.frames import MOST_RUNS, QUALITY, RunView, few, view_runs
+from dipcli.report.frames import FIRST_RUNS, MOST_RUNS, QUALITY, RunView, few, view_runs
 from dipcli.report.multiples import multiples
 from dipcli.report.pictures import (
     HIGH,
@@ -69,9 +69,9 @@ def render(
     cells = None
     if len(every) > MOST_RUNS:
         document["notes"].append(
-            f"images, frames and figures are of the first {MOST_RUNS} of {len(every)} runs"
+            f"images, frames and figures are of the first {FIRST_RUNS} of {len(every)} runs"
         )
-        runs = every[:MOST_RUNS]
+        runs = every[:FIRST_RUNS]
         cells = multiples(every, progress, on_error) if form == "html" else None
         first = {id(one) for one, _, _ in runs}
         stores = [one for one in stores if id(one) in first]
