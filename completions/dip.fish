@@ -221,6 +221,10 @@ set -g __dip_valued \
     'gpkernel --preset' \
     'gpkernel --draw' \
     'gpkernel --seed' \
+    'gpkernel --tangent' \
+    'gpkernel --bands' \
+    'gpkernel --pixel' \
+    'gpkernel --at' \
     'gpkernel --posterior' \
     'gpkernel -o' \
     'gpkernel --output' \
@@ -710,13 +714,17 @@ complete -c dip -n '__dip_in gpkernel --sigma' -l sigma -d 'Standard deviation o
 complete -c dip -n '__dip_in gpkernel --upsample' -l upsample -d 'Upsample by 2 before each convolution; with --arch, a method per level.' -r -f -a 'nearest bilinear gaussian'
 complete -c dip -n '__dip_in gpkernel --length' -l length -d 'Number of lags or of values of a draw.' -r -f
 complete -c dip -n '__dip_in gpkernel --empirical' -l empirical -d 'Also estimate the kernel from sampled networks.'
-complete -c dip -n '__dip_in gpkernel --samples' -l samples -d 'Number of networks, or of draws for --std.' -r -f
+complete -c dip -n '__dip_in gpkernel --samples' -l samples -d 'Number of networks, or of draws for --std; of --tangent the random images of a band, the eigenvalues, or the steps of a prediction.' -r -f
 complete -c dip -n '__dip_in gpkernel --width' -l width -d 'Channels of the sampled networks; with --arch, per level.' -r -f
 complete -c dip -n '__dip_in gpkernel --size' -l size -d 'Size of the images that --arch outputs.' -r -f
 complete -c dip -n '__dip_in gpkernel --preset' -l preset -d 'Network of a paper; other options override it.' -r -f -a '(__dip_fill $__dip_place_preset)'
 complete -c dip -n '__dip_in gpkernel --stationarity' -l stationarity -d 'Test if the covariance depends on position.'
 complete -c dip -n '__dip_in gpkernel --draw' -l draw -d 'Print N samples of the prior.' -r -f
 complete -c dip -n '__dip_in gpkernel --seed' -l seed -d 'Random seed.' -r -f
+complete -c dip -n '__dip_in gpkernel --tangent' -l tangent -d 'Print the tangent kernel, which says how fast gradient descent learns what: its rate in bands of frequency, its leading eigenvalues, the filter of a pixel, or the error of the bands of STORE as it predicts it.' -r -f -a 'bands eigenvalues filter prediction'
+complete -c dip -n '__dip_in gpkernel --bands' -l bands -d 'Number of frequency bands.' -r -f
+complete -c dip -n '__dip_in gpkernel --pixel' -l pixel -d 'Pixel of the filter.' -r -f
+complete -c dip -n '__dip_in gpkernel --at' -l at -d 'Use only the saved iterations nearest to these.' -r -f
 complete -c dip -n '__dip_in gpkernel --posterior' -l posterior -d 'Fill in the unknown pixels of IMAGE, or denoise it if it has none.' -r -F -a '(__dip_fill $__dip_place_image)'
 complete -c dip -n '__dip_in gpkernel -o --output' -s o -l output -d 'Write the mean here; - is stdout.' -r -F
 complete -c dip -n '__dip_in gpkernel --std' -l std -d 'Write the standard deviation here.' -r -F

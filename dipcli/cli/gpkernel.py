@@ -21,10 +21,13 @@ EXAMPLES = (
     "dip gpkernel --arch dip --upsample nearest --plot network.svg",
     "dip gpkernel traj.zarr --stationarity",
     "dip gpkernel --draw 3 --depth 0,1,2,4 --plot draws.svg --format none",
+    "dip gpkernel --tangent bands --preset ulyanov --plot rates.svg",
+    "dip gpkernel --tangent prediction traj.zarr --plot predicted.svg",
     "dip gpkernel --posterior holes.png -o filled.png --std doubt.png",
 )
+SAMPLES = 100
 LISTS = {"Architectures": ARCHITECTURES, "Presets": PRESETS}
-POSTERIOR = "Posterior"
+POSTERIOR, TANGENT = "Posterior", "Tangent kernel"
 
 
 @options.command(NetworkSettings, without=("dims", "stride_z"))
@@ -46,7 +49,13 @@ def gpkernel(
     ),
     length: int = option("Number of lags or of values of a draw.", 128, min=1, max=65536),
     empirical: bool = option("Also estimate the kernel from sampled networks.", False),
-    samples: int = option("Number of networks, or of draws for --std.", 100, min=1, max=10**6),
+    samples: int | None = option(
+        "Number of networks, or of draws for --std; of --tangent the random images of a band, the "
+        "eigenvalues, or the steps of a prediction.",
+        min=1,
+        max=10**6,
+        show_default="100; of --tangent 8, 32, 96",
+    ),
     width: str | None = option(
         "Channels of the sampled networks; with --arch, per level.",
         metavar="A,B,...",
@@ -57,6 +66,17 @@ def gpkernel(
     stationarity: bool = option("Test if the covariance depends on position.", False),
     draw: int | None = option("Print N samples of the prior.", min=1, max=10**6),
     seed: int = options.SEED,
+    tangent: Literal["bands", "eigenvalues", "filter", "prediction"] | None = option(
+        "Print the tangent kernel, which says how fast gradient descent learns what: its rate in "
+        "bands of frequency, its leading eigenvalues, the filter of a pixel, or the error of the "
+        "bands of STORE as it predicts it.",
+        panel=TANGENT,
+    ),
+    bands: int = option("Number of frequency bands.", 5, min=1, max=1000, panel=TANGENT),
+    pixel: str | None = option(
+        "Pixel of the filter.", metavar="X,Y", show_default="in the middle", panel=TANGENT
+    ),
+    at: str = options.AT,
     posterior: str | None = option(
         "Fill in the unknown pixels of IMAGE, or denoise it if it has none.",
         metavar="IMAGE",
@@ -99,7 +119,7 @@ def gpkernel(
     shared: dict[str, Any] = {
         "depth": whole_numbers(depth, "--depth") if depth else None,
         "sigma": numbers(sigma, "--sigma") if sigma else None,
-        "samples": samples,
+        "samples": samples or SAMPLES,
         "seed": seed,
     }
     shape = size_of(size, "--size")
@@ -119,11 +139,21 @@ def gpkernel(
             **shared,
         )
         return 0
-    _refuse("needs --posterior IMAGE", output=output, std=std, noise=noise)
     common.check_plot(plot, form)
+    labels = panel_labels([i.name for i in named], label)
+    if tangent is not None:
+        from dipcli.cli import tangents
+
+        _refuse("cannot be used with --tangent", draw=draw, stationarity=stationarity)
+        network = {"preset": preset, "size": shape, "depth": shared["depth"], **architecture}
+        asked = {"bands": bands, "samples": samples, "seed": seed, "pixel": pixel, "at": at}
+        printed = {"form": form, "header": not no_header, "columns": columns}
+        tangents.show(networks, tangent, asked, network, printed, (plot, labels), force=force)
+        return 0
+    _refuse("needs --tangent", pixel=pixel, at=at or None)
+    _refuse("needs --posterior IMAGE", output=output, std=std, noise=noise)
     kind = DrawRow if draw else StationarityRow if stationarity else KernelRow
     shown = chosen(columns, kind._fields)
-    labels = panel_labels([i.name for i in named], label)
     with show_progress() as bars:
         result = kernels.gpkernel(
             networks,
@@ -138,7 +168,7 @@ def gpkernel(
             **architecture,
         )
     tests = (row for row in result if isinstance(row, StationarityRow))
-    for verdict in verdicts(tests, samples):
+    for verdict in verdicts(tests, shared["samples"]):
         console.note(verdict)
     rows = [row._asdict() for row in result]
     tables.print_rows(rows, shown, form, header=not no_header)
