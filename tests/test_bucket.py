@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -195,6 +196,17 @@ def test_a_machine_that_does_not_see_the_folder_makes_its_own(bucket, here, dip)
     lock = RemoteLock(Bucket(f"{bucket}/t.zarr"), "run-0/iteration/.lock")
     assert "is being written by" in do_run_alone(elsewhere).error
     lock.release()
+    longer = replace(run.settings, iterations=10**6, save_every=10**5, stop="none")
+    endless = replace(elsewhere, run=1, settings=longer)
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(do_run_alone, endless)
+        while not open_store(f"{bucket}/t.zarr").runs[1:]:
+            time.sleep(0.1)
+        Bucket(f"{bucket}/t.zarr").put("target/stop.partial", b"")  # what Ctrl-C does
+        assert future.result().status == "interrupted"
+    Bucket(f"{bucket}/t.zarr").delete(
+        [n for n in Bucket(f"{bucket}/t.zarr").names() if n.startswith("run-1/") or "stop" in n]
+    )
     opened.store.close()
     dipcli.fit("noisy.png", store="here.zarr", threads="1", **options)
     same(f"{bucket}/t.zarr", "here.zarr")

@@ -294,3 +294,19 @@ def test_limits_of_openmp_do_not_change_the_estimated_rate(monkeypatch):
         rates.append(machine.flops_per_second() * int(limit))
     machine.flops_per_second.cache_clear()
     assert rates[0] == rates[1]
+
+
+def test_each_of_several_gpus_has_a_worker(monkeypatch):
+    monkeypatch.setattr(machine, "cuda_devices", lambda: 3)
+    settings = Settings(device="cuda")
+    assert hardware.parallel_fits(settings, 8) == 3
+    assert hardware.parallel_fits(settings, 2) == 2
+    assert hardware.parallel_fits(replace(settings, device="cuda:1"), 8) == 1
+    assert hardware.parallel_fits(replace(settings, jobs="6"), 8) == 6
+    here = hardware.Hardware("cuda:0", "float32", 1)
+    names = [hardware.placed(here, settings, slot).device for slot in range(6)]
+    assert names == ["cuda:0", "cuda:1", "cuda:2"] * 2
+    named = replace(settings, device="cuda:0")
+    assert {hardware.placed(here, named, slot).device for slot in range(6)} == {"cuda:0"}
+    on_cpu = hardware.Hardware("cpu", "float32", 1)
+    assert hardware.placed(on_cpu, Settings(), 2) == on_cpu

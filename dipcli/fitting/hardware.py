@@ -15,6 +15,7 @@ from dipcli.errors import DipError
 from dipcli.fitting.settings import Settings
 from dipcli.registry import OPTIMIZERS
 
+OPEN = ("auto", "cuda")  # devices that name no one GPU
 WORTH_A_THREAD = 2e9  # FLOPs of a step; below it threads wait for each other more than they help
 
 
@@ -44,13 +45,21 @@ class Hardware:
 
 
 def parallel_fits(settings: Settings, fits: int) -> int:
-    """How many of so many fits run at once: one per core, unless --jobs says otherwise."""
+    """How many of so many fits run at once: one per core or GPU, unless --jobs says otherwise."""
     if settings.jobs != "auto":
         return min(int(settings.jobs), fits)
     if find_device(settings.device) != "cpu":
-        return 1
+        several = settings.device in OPEN
+        return max(1, min(fits, machine.cuda_devices())) if several else 1
     each = 1 if settings.threads == "auto" else int(settings.threads)
     return max(1, min(fits, machine.cores() // each))
+
+
+def placed(hardware: Hardware, settings: Settings, slot: int) -> Hardware:
+    """The hardware of a run in a process of this number: of several GPUs each has its own."""
+    if settings.device not in OPEN or not hardware.device.startswith("cuda"):
+        return hardware
+    return replace(hardware, device=f"cuda:{slot % max(1, machine.cuda_devices())}")
 
 
 def find_device(name: str) -> str:

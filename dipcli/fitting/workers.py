@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import multiprocessing
 import os
 import signal
@@ -10,12 +11,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
 from dipcli import signals
+from dipcli.fitting.hardware import placed
 from dipcli.fitting.run import News, RunJob, Stopped, Tell, do_run, mark_failed
 
 if TYPE_CHECKING:
@@ -97,6 +100,7 @@ class _Team:
     def __init__(self) -> None:
         self.busy: dict[Pipe, RunJob] = {}
         self._processes: dict[Pipe, SpawnProcess] = {}
+        self._slots: dict[Pipe, int] = {}  # the number of each, from 0; those of the dead are free
         self._told: set[Pipe] = set()  # to end
 
     def begin(self, job: RunJob) -> None:
@@ -104,6 +108,8 @@ class _Team:
         idle = self._processes.keys() - self.busy.keys()
         pipe = idle.pop() if idle else self._hire()
         self.busy[pipe] = job
+        if job.hardware is not None:
+            job = replace(job, hardware=placed(job.hardware, job.settings, self._slots[pipe]))
         self._send(pipe, job)
 
     def stop(self) -> None:
@@ -122,6 +128,7 @@ class _Team:
                 news = pipe.recv()
             except (EOFError, OSError):
                 process = self._processes.pop(pipe)
+                del self._slots[pipe]
                 process.join()
                 news = process.exitcode or 0
             if isinstance(news, int) or news.status != "running":
@@ -137,6 +144,8 @@ class _Team:
             process.start()
         theirs.close()
         self._processes[ours] = process
+        taken = set(self._slots.values())
+        self._slots[ours] = next(k for k in itertools.count() if k not in taken)
         return ours
 
     def _send(self, pipe: Pipe, message: RunJob | None) -> None:

@@ -289,7 +289,7 @@ def _is_needed(key: str) -> bool:
     """Whether a writer reads this object: of the frames only the first."""
     parts = PurePosixPath(key).parts
     is_frame = "frames" in parts and parts[-2:] != ("frames", META)
-    return not key.endswith(LOCK) and (not is_frame or parts[-4:-3] == ("0",))
+    return not key.endswith((LOCK, PARTIAL)) and (not is_frame or parts[-4:-3] == ("0",))
 
 
 def fetch(bucket: Bucket, keys: Sequence[str], folder: Path) -> None:
