@@ -21,7 +21,7 @@ from dipcli.fitting.fit import _job
 from dipcli.fitting.plan import plan
 from dipcli.fitting.submit import do_run_alone
 from dipcli.store import Remote, open_store
-from dipcli.store.mirror import RemoteLock
+from dipcli.store.mirror import Mirror, RemoteLock
 from tests.conftest import environment
 
 QUICK = ("--arch", "dip", "--width", "4", "--depth", "2", "--threads", "1", "--full")
@@ -212,10 +212,17 @@ def test_a_machine_that_does_not_see_the_folder_makes_its_own(bucket, here, dip)
     same(f"{bucket}/t.zarr", "here.zarr")
 
 
-def test_in_python(bucket):
-    noisy = dipcli.read("noisy.png")
+def test_in_python(bucket, monkeypatch):
+    noisy, made, init = dipcli.read("noisy.png"), [], Mirror.__init__
+
+    def count(self, *words):
+        made.append(self)
+        init(self, *words)
+
+    monkeypatch.setattr(Mirror, "__init__", count)
     options = {"arch": "dip", "width": (4,), "depth": 2, "iterations": 3, "threads": "1"}
     result = dipcli.fit(noisy, store=f"{bucket}/p.zarr", **options)
+    assert len(made) == 1  # of two, one would put old objects in the place of new ones
     np.testing.assert_array_equal(result.store.run(0).estimate, result.image.pixels)
     np.testing.assert_array_equal(dipcli.fit(noisy, **options).image.pixels, result.image.pixels)
 

@@ -46,6 +46,12 @@ class Mirror:
         self._thread.start()
         disk.WATCHERS.append(self)
 
+    @staticmethod
+    def of(folder: Path) -> Mirror | None:
+        """The one of a folder, if this process has it."""
+        mirrors = [each for each in disk.WATCHERS if isinstance(each, Mirror)]
+        return next((mirror for mirror in mirrors if mirror._folder == folder), None)
+
     def changed(self, path: Path) -> None:
         """A file, or a folder with all that is in it, is there now."""
         for file in _whole(path) if path.is_dir() else [path]:
@@ -265,6 +271,12 @@ def mirrored(folder: str, address: str, run: int) -> Iterator[str]:
     """
     if not address:
         yield folder
+        return
+    if own := Mirror.of(
+        Path(folder)
+    ):  # this process holds the store: two would overtake each other
+        yield folder
+        own.wait()
         return
     bucket, is_ours = Bucket(address), lambda: True
     with ExitStack() as stack:
