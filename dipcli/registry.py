@@ -276,6 +276,7 @@ MEASURES = Registry(
     frc_halves="frc:FrcHalves",
     resolution="frc:Resolution",
     phase="frc:Phase",
+    learned="learned:Learned",
     blur_sharp="blur:BlurSharp",
     psnr="quality:Psnr",
     ssim="quality:Ssim",

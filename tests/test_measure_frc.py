@@ -6,6 +6,7 @@ import pytest
 import dipcli
 from dipcli.measure import frc
 from dipcli.measure.frc import Frc, FrcHalves, Phase, Resolution, half_bit, resolution
+from dipcli.measure.learned import Learned
 from dipcli.registry import MEASURES
 from tests.test_measure import dft, picture
 
@@ -150,5 +151,16 @@ def test_two_runs_are_compared_by_frequency(here, dip):
     assert shown.splitlines()[0] == b"source\trun\titeration\thalf_bit\tseventh"
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_the_share_that_is_learned_counts_bins(size):
+    one, other = picture(3, size, 1), picture(3, size, 2)
+    other[:, :, : size[1] // 2] = one[:, :, : size[1] // 2]  # something agrees
+    blend = 0.9 * one + 0.1 * other
+    f, g = (np.stack([dft(c) for c in image]) for image in (blend, one))
+    share = (abs(f - g) < 0.1 * abs(g)).mean()
+    assert 0 < share < 1
+    assert Learned(one)(blend)["learned"] == pytest.approx(share, abs=2 / one[0].size)
+
+
 def test_they_are_measures_like_others():
-    assert {"frc", "frc-halves", "resolution", "phase"} <= set(MEASURES)
+    assert {"frc", "frc-halves", "resolution", "phase", "learned"} <= set(MEASURES)
