@@ -21,4 +21,6 @@ done
 
 # the error in each band: it falls in the low bands first; how much later does it fall in the high ones?
 dip trajdist "${stores[@]}" --against target --bands 5 --at "$(pick 0,20 20,100,300 20,100,300,1000)"
+# the share of all frequencies that are learned to a tenth: the area of low error
+dip spectrum stride-4.zarr stride-32.zarr --measure learned --plot learned.svg -f > learned.tsv
 dip spectrum "${stores[@]}" --measure error --plot errors.png -f --format none
