@@ -112,31 +112,31 @@ def _bands(views: Sequence[RunView], labels: Labels) -> Described:
 
 
 def _frc(views: Sequence[RunView], labels: Labels) -> Described:
-    def ends(one: Measurements) -> str:
-        curve = one.column("frc")[-1][1:]  # without ring 0, the mean of the image
-        if not len(curve):
-            return ""
-        return (
-            f": at the last iteration {curve[0]:.2g} at the lowest frequency and "
-            f"{curve[len(curve) // 2]:.2g} at the middle one"
-        )
-
     topic = "heat map of the Fourier ring correlation with the {}, by frequency and iteration"
-    return _measure(views, labels, "frc", topic, ends)
+    return _by_frequency(views, labels, ("frc", "frc", "it is"), topic)
 
 
 def _error(views: Sequence[RunView], labels: Labels) -> Described:
+    topic = "heat map of the power of the error over that of the {}, by frequency and iteration"
+    return _by_frequency(views, labels, ("error", "relative", "the relative error is"), topic)
+
+
+def _by_frequency(
+    views: Sequence[RunView], labels: Labels, what: tuple[str, str, str], topic: str
+) -> Described:
+    """The figure of a measure with rings; `what` is its name, its column, and words for both."""
+    name, column, words = what
+
     def ends(one: Measurements) -> str:
-        last = one.column("relative")[-1][1:]  # without ring 0, the mean of the image
+        last = one.column(column)[-1][1:]  # without ring 0, the mean of the image
         if not len(last):
             return ""
         return (
-            f": at the last iteration the relative error is {last[0]:.2g} at the lowest frequency "
+            f": at the last iteration {words} {last[0]:.2g} at the lowest frequency "
             f"and {last[len(last) // 2]:.2g} at the middle one"
         )
 
-    topic = "heat map of the power of the error over that of the {}, by frequency and iteration"
-    return _measure(views, labels, "error", topic, ends)
+    return _measure(views, labels, name, topic, ends)
 
 
 def _measure(
