@@ -8,12 +8,13 @@ import mmap
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 BF16_FLAGS = {"amx_bf16", "avx512_bf16"}
 ALLOTTED = ("SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS")  # variables that say so
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of glibc's malloc.h
+MOST_FILES = 8192  # that are ever open at once
 CGROUPS = (  # limit and use of a control group, version 2 and version 1
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
@@ -116,6 +117,21 @@ def reproducible(device: str, *, strict: bool) -> Iterator[None]:
     finally:
         if strict:
             torch.use_deterministic_algorithms(before, warn_only=warns)
+
+
+def open_files() -> int:
+    """How many files this process may have open, after raising its limit as far as it may."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return 2048
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    return wanted if soft == resource.RLIM_INFINITY else soft
 
 
 def has_mps() -> bool:

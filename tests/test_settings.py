@@ -310,3 +310,15 @@ def test_each_of_several_gpus_has_a_worker(monkeypatch):
     assert {hardware.placed(here, named, slot).device for slot in range(6)} == {"cuda:0"}
     on_cpu = hardware.Hardware("cpu", "float32", 1)
     assert hardware.placed(on_cpu, Settings(), 2) == on_cpu
+
+
+def test_the_limit_of_open_files_is_raised_as_far_as_it_may_be():
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+        assert machine.open_files() == min(before[1], 8192)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == min(before[1], 8192)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

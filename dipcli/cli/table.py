@@ -11,7 +11,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dipcli import files
+from dipcli import files, machine
 from dipcli.cli import console, options
 from dipcli.cli.asked import Asked
 from dipcli.cli.work import Tally, Work, check_outputs, print_plan
@@ -29,6 +29,7 @@ INPUT, ERROR = "file", "error"  # the image of a row; why it failed, in a table 
 FILES = ("output", "image", "std", "clean", "mask", "preset", "like")  # texts of `Asked`
 MOST = 1 << 26  # bytes of a table
 MOST_STORES = 200  # that are open at once: each takes a descriptor of the 1024 that are usual
+ON_CLUSTER = 1000  # the same, where so many fits may go at once
 MOST_NUMBERS = 200_000_000  # of the images that are held at once
 YES, NO = ("1", "true", "yes"), ("0", "false", "no")
 
@@ -159,11 +160,12 @@ def fit_table(
     reasons: list[tuple[Row, str]] = []
     taken: dict[str, int] = {}  # the line that writes an output
     number, stopped_by = 0, None
+    most = min(ON_CLUSTER, machine.open_files() // 4) if cluster else MOST_STORES
     with opened(name) as table, temporary_folder() as scratch:
         tally = Tally(name, len(table))
         places = list(table)
         while places and stopped_by is None:
-            batch = _Batch(asked, reading, scratch, taken)
+            batch = _Batch(asked, reading, scratch, taken, most)
             while places and batch.has_room:
                 batch.add(places.pop(0))
             outs = outputs.image_outputs(batch.jobs)
@@ -187,15 +189,18 @@ def fit_table(
 class _Batch:
     """Rows whose images are held in memory, and whose stores are open, at once."""
 
-    def __init__(self, asked: Asked, reading: Any, scratch: Path, taken: dict[str, int]) -> None:
+    def __init__(
+        self, asked: Asked, reading: Any, scratch: Path, taken: dict[str, int], most: int
+    ) -> None:
         self.jobs: list[Job] = []
+        self._most = most
         self._asked, self._reading, self._scratch, self._taken = asked, reading, scratch, taken
         self._rows: list[tuple[Row, list[Job], str]] = []
         self._numbers = 0
 
     @property
     def has_room(self) -> bool:
-        return len(self.jobs) < MOST_STORES and self._numbers < MOST_NUMBERS
+        return len(self.jobs) < self._most and self._numbers < MOST_NUMBERS
 
     def add(self, row: Row) -> None:
         """Read the image of a row; what is wrong with it is kept as its reason."""
